@@ -1,0 +1,1 @@
+"""When and where: the pipeline flow, workspaces and the `veribeat` command."""

@@ -1,0 +1,1 @@
+"""What learns: backbones, the Lightning module and the served model."""

@@ -1,0 +1,1 @@
+"""One thin module per stage: read files, call functions, write files."""
