@@ -1,0 +1,152 @@
+"""The command `veribeat`."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from flows import environment
+from veribeat.errors import InputError
+
+EXIT_INPUT_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Retrain, explain and audit ECG classifiers. Research software, not a medical device.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+data = typer.Typer(help="Get or make ECG records.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
+WorkspaceOption = Annotated[
+    Path,
+    typer.Option("--workspace", "-w", help="Folder with params.yaml and dvc.yaml (default: this folder)."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Edit params.yaml, as in --set compute.threads=1; repeatable."
+    ),
+]
+HERE = Path()
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder to make; must not be a workspace yet.")],
+    data: Annotated[
+        Path, typer.Option("--data", help="PTB-XL folder with ptbxl_database.csv and records100/.")
+    ],
+    set_: SetOption = None,
+) -> None:
+    """Make a workspace on your own copy of PTB-XL."""
+    from flows.workspace import create_workspace
+
+    workspace = create_workspace(folder, data)
+    _set_params(workspace.path, set_)
+    print(f"{folder} is ready. Next: veribeat run --workspace {folder}")
+
+
+@app.command()
+def run(workspace: WorkspaceOption = HERE, set_: SetOption = None) -> None:
+    """Run every stage that is not up to date, log to MLflow and show the results."""
+    place = _set_params(workspace, set_)
+    environment.use_prefect_of(place)
+    from flows.pipeline import INPUT_ERROR, pipeline
+    from flows.results import show_results
+
+    state = pipeline(place, return_state=True)
+    if state.is_failed() or state.is_crashed():
+        if state.name == INPUT_ERROR:
+            raise InputError(state.message or "bad input")
+        print(f"error: {state.message}", file=sys.stderr)
+        raise typer.Exit(1)
+    show_results(place, Console())
+    print(f"Page: {state.result() / 'index.html'}\nMLflow and Prefect: veribeat ui --workspace {workspace}")
+
+
+@app.command()
+def status(workspace: WorkspaceOption = HERE) -> None:
+    """Show which stages are up to date and the latest results."""
+    from flows.results import show_results
+    from flows.status import show_status
+    from flows.workspace import Workspace
+
+    place = Workspace.at(workspace)
+    console = Console()
+    show_status(place, console)
+    show_results(place.path, console)
+
+
+@app.command()
+def log(workspace: WorkspaceOption = HERE) -> None:
+    """Log the outputs of a plain `dvc repro` to MLflow, once."""
+    from flows.provenance import git_state
+    from flows.tracking.context import RunContext
+    from flows.tracking.projection import project
+    from flows.workspace import Workspace
+
+    place = Workspace.at(workspace)
+    result = project(place.path, place.params(), place.stages(), RunContext(None, git_state().sha, {}))
+    print(result)
+
+
+@app.command()
+def ui(workspace: WorkspaceOption = HERE) -> None:
+    """Open MLflow's and Prefect's pages for a workspace, until Ctrl-C."""
+    from flows.ui import serve_pages
+    from flows.workspace import Workspace
+
+    serve_pages(Workspace.at(workspace))
+
+
+@app.command("dvc-yaml")
+def dvc_yaml(workspace: WorkspaceOption = HERE) -> None:
+    """Write dvc.yaml anew from the registry of stages, params.yaml and the import graph of the code."""
+    from flows.workspace import Workspace
+
+    place = Workspace.at(workspace)
+    print("dvc.yaml changed." if place.write_dvc_yaml() else "dvc.yaml is up to date.")
+
+
+@data.command()
+def synthetic(
+    folder: Annotated[Path, typer.Argument(help="Folder to make.")],
+    records: Annotated[int, typer.Option(min=20, help="How many records.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0)] = 20201,
+) -> None:
+    """Write a simulated cohort as a PTB-XL folder."""
+    from flows.synthetic import write_cohort
+
+    write_cohort(folder, records, seed)
+    print(f"{records} simulated records in {folder}. Next: veribeat init WORKSPACE --data {folder}")
+
+
+def _set_params(folder: Path, assignments: list[str] | None) -> Path:
+    from flows.workspace import Workspace
+
+    place = Workspace.at(folder)
+    if assignments:
+        with place.lock():
+            for assignment in assignments:
+                print(place.set_param(assignment))
+            place.write_dvc_yaml()
+    return place.path
+
+
+def main() -> None:
+    """Entry point: exit code 2 and one sentence for bad input, 130 for Ctrl-C."""
+    environment.quieten_tools()
+    try:
+        app(standalone_mode=True)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(EXIT_INPUT_ERROR)
+    except KeyboardInterrupt:
+        print("interrupted; run again to resume", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)

@@ -1,0 +1,62 @@
+"""Which source files a stage's results depend on, from the import graph."""
+
+import os
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import grimp
+
+import tasks
+from tasks.stages import CHOICES, Stage
+
+CODE_ROOT = Path(str(tasks.__file__)).resolve().parents[1]
+"""The folder that holds flows/, tasks/, models/, veribeat/ and constraints.txt."""
+
+PACKAGES = ("veribeat", "models", "tasks")
+
+
+def code_files(stage: Stage) -> tuple[str, ...]:
+    """Files relative to CODE_ROOT, sorted: every module that the stage imports, directly or not, and the pinned
+    environment.
+
+    Package `__init__` files count, because importing a module runs them. Modules that a registry offers count only
+    where the stage's parameters choose them (`Stage.chosen`).
+    """
+    files = {_file_of(module) for module in _closure((stage.module, *stage.chosen))}
+    return tuple(sorted(files | {"constraints.txt"}))
+
+
+@lru_cache(maxsize=1)
+def _import_graph() -> grimp.ImportGraph:
+    # TYPE_CHECKING imports never run, so they cannot change a result.
+    return grimp.build_graph(*PACKAGES, cache_dir=None, exclude_type_checking_imports=True)
+
+
+def _closure(modules: Iterable[str]) -> set[str]:
+    graph = _import_graph()
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module in found:
+            continue
+        found.add(module)
+        waiting.extend(_packages_above(module))
+        offered = CHOICES.get(module)
+        for imported in graph.find_modules_directly_imported_by(module):
+            if offered is None or not imported.startswith(f"{offered}."):
+                waiting.append(imported)
+    return found
+
+
+def _packages_above(module: str) -> Iterator[str]:
+    while "." in module:
+        module = module.rpartition(".")[0]
+        yield module
+
+
+def _file_of(module: str) -> str:
+    path = os.path.join(*module.split("."))
+    package = os.path.join(path, "__init__.py")
+    return package if (CODE_ROOT / package).is_file() else f"{path}.py"

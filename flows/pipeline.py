@@ -1,0 +1,79 @@
+"""The pipeline as a Prefect flow: one named task per stage, each a `dvc repro --single-item` of its own."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed, State
+
+from flows.dvc_engine import Outcome, repair_after_kill, reproduce
+from flows.provenance import RunRecord, StageRecord, git_state
+from flows.run_page import write_run_folder
+from flows.tracking.context import RunContext
+from flows.tracking.projection import ProjectionResult, project
+from flows.workspace import Workspace
+from veribeat.errors import InputError
+
+INPUT_ERROR = "InputError"
+"""Name of the state in which a stage or flow ends when the user can put it right."""
+
+
+@task(persist_result=False, cache_policy=NO_CACHE)  # the cache is DVC's
+def run_stage(workspace: Path, stage: str) -> State[Any]:
+    """Bring one stage up to date; ends in the state `Cached` where DVC had nothing to run."""
+    logger = get_run_logger()
+    try:
+        outcome = reproduce(Workspace.at(workspace), stage, logger.info)
+    except InputError as error:
+        return Failed(name=INPUT_ERROR, message=str(error))
+    if outcome is Outcome.CACHED:
+        return Completed(name="Cached", message="DVC found nothing to run.", data=outcome)
+    return Completed(data=outcome)
+
+
+@task(name="log-to-mlflow", persist_result=False, cache_policy=NO_CACHE)
+def log_to_mlflow(workspace: Path, context: RunContext) -> ProjectionResult:
+    """Project what the stages wrote to MLflow; logs nothing twice."""
+    place = Workspace.at(workspace)
+    return project(place.path, place.params(), place.stages(), context)
+
+
+@flow(name="pipeline", persist_result=False)
+def pipeline(workspace: Path) -> State[Any]:
+    """Run every stage of a workspace in order, then log to MLflow and write runs/<id>/.
+
+    The final state's data is the run's folder. Ends in the failed state `InputError`, whose message is one
+    sentence, for bad input or a busy workspace; any other failure of a stage raises.
+    """
+    try:
+        place = Workspace.at(workspace)
+        with place.lock():
+            return _run(place)
+    except InputError as error:
+        return Failed(name=INPUT_ERROR, message=str(error))
+
+
+def _run(place: Workspace) -> State[Any]:
+    logger = get_run_logger()
+    repair_after_kill(place.path)
+    if place.write_dvc_yaml():
+        logger.info("dvc.yaml brought up to date with params.yaml and the code")
+    records: list[StageRecord] = []
+    for stage in place.stages():
+        started = time.monotonic()
+        state = run_stage.with_options(name=stage.name)(place.path, stage.name, return_state=True)
+        if state.is_failed():
+            if state.name == INPUT_ERROR:
+                raise InputError(state.message or f"Stage '{stage.name}' found bad input.")
+            state.result()  # raises what the stage raised
+        outcome = Outcome.CACHED if state.name == "Cached" else Outcome.RAN
+        records.append(StageRecord(stage.name, outcome, (time.monotonic() - started) / 60))
+    run_id = str(flow_run.get_id())
+    git = git_state()
+    minutes = {record.name: record.minutes for record in records if record.outcome is Outcome.RAN}
+    logged = log_to_mlflow(place.path, RunContext(run_id, git.sha, minutes))
+    folder = write_run_folder(place, RunRecord(run_id, git, tuple(records), logged))
+    return Completed(message=f"Results in {folder}", data=folder)

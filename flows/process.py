@@ -1,0 +1,68 @@
+"""Child processes: the tools of this environment, streamed or silent."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from flows.environment import QUIET_TOOLS
+from veribeat.errors import InputError
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment with the running interpreter's tools first on PATH and telemetry off."""
+    tools = str(Path(sys.executable).parent)
+    path = os.environ.get("PATH", os.defpath)
+    return {**os.environ, **QUIET_TOOLS, "PATH": f"{tools}{os.pathsep}{path}", **(extra or {})}
+
+
+def run_quietly(command: Sequence[str], cwd: Path) -> str:
+    """Run a command to its end and return its output; InputError with its last line when it fails."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        last = (done.stdout.strip().splitlines() or ["no output"])[-1]
+        raise InputError(f"'{' '.join(command)}' failed in {cwd}: {last}")
+    return done.stdout
+
+
+class StreamedProcess:
+    """A child process whose output lines can be read as they come; `returncode` is set after the last."""
+
+    def __init__(self, command: Sequence[str], cwd: Path) -> None:
+        self.command = list(command)
+        self.cwd = cwd
+        self.returncode: int | None = None
+
+    def lines(self) -> Iterator[str]:
+        """Lines of standard output and error together, without line ends.
+
+        Ctrl-C reaches the child through the terminal; leaving the loop early ends it.
+        """
+        process = subprocess.Popen(
+            self.command,
+            cwd=self.cwd,
+            env=environment({"PYTHONUNBUFFERED": "1"}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                yield line.rstrip("\n")
+            self.returncode = process.wait()
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()

@@ -1,0 +1,1 @@
+"""A projection of what the stages wrote into MLflow."""

@@ -1,0 +1,27 @@
+"""What a run knows and the files of the stages do not say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """When and where a projection is made; none of it is in a tracked output.
+
+    `prefect_flow_run` is None outside a flow, `git_sha` outside a git checkout, `git_dirty` when nobody looked;
+    `minutes` holds the wall time of the stages that ran.
+    """
+
+    prefect_flow_run: str | None
+    git_sha: str | None
+    minutes: Mapping[str, float]
+    git_dirty: bool | None = None
+
+    def code_tags(self) -> dict[str, str]:
+        """Tags that name the code; the second key is the one that MLflow's pages show as the version."""
+        if self.git_sha is None:
+            return {}
+        tags = {"git_sha": self.git_sha, "mlflow.source.git.commit": self.git_sha}
+        if self.git_dirty is not None:
+            tags["git_dirty"] = str(self.git_dirty).lower()
+        return tags

@@ -1,0 +1,1 @@
+"""Backbones: one module each, named in `registry.py`."""

@@ -1,0 +1,36 @@
+"""What every backbone shares: normalisation that travels with the weights."""
+
+import torch
+from torch import Tensor, nn
+
+EPSILON = 1e-7
+"""Added to the standard deviation, in mV ([CF] 4.2)."""
+
+
+class Normalise(nn.Module):
+    """x -> (x - mean) / (std + 1e-7), with the training folds' mean and std in mV as buffers ([CF] 4.2)."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("std", torch.ones(()))
+
+    def set_statistics(self, mean_mv: float, std_mv: float) -> None:
+        """Set mean and standard deviation, both in mV."""
+        self.mean.fill_(mean_mv)
+        self.std.fill_(std_mv)
+
+    def forward(self, signals: Tensor) -> Tensor:
+        """Signals in mV, any shape, to normalised signals of the same shape."""
+        return (signals - self.mean) / (self.std + EPSILON)
+
+
+class Backbone(nn.Module):
+    """A network from signals in mV (B, 1000, 12) to logits (B, 5), which normalises its input itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.normalise = Normalise()

@@ -1,0 +1,237 @@
+"""Stage `ingest`: a PTB-XL folder becomes signals.npy, records.parquet, quarantine.csv and card.json."""
+
+import csv
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.progress import track
+
+from tasks.params.ingest import IngestParams
+from tasks.params.reading import read_section
+from tasks.stage import output_folder, run
+from tasks.stage import write_json
+from veribeat.conventions import LEADS, RECORD_SAMPLES
+from veribeat.data.card import data_card
+from veribeat.data.labels import superclass_by_code
+from veribeat.data.ptbxl_table import REQUIRED_COLUMNS, select_rows, whole_number
+from veribeat.data.quarantine import Quarantined, RecordRejected, check_share
+from veribeat.data.schema import validate_records
+from veribeat.data.wfdb_record import read_record
+from veribeat.errors import InputError
+
+CHUNK = 256
+"""Records read by one call of a worker, and copied at a time: 6 MB."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A worker's share: which files go to which rows of the scratch array."""
+
+    root: Path
+    scratch: Path
+    first_row: int
+    filenames: tuple[str, ...]
+    params: IngestParams
+
+
+def ingest(source: Path, out: Path, params: IngestParams, workers: int | None = None) -> None:
+    """Read the PTB-XL folder `source` at 100 Hz and write the stage's four files into the empty folder `out`.
+
+    A record that cannot be used is listed in quarantine.csv and left out. InputError when the folder's tables
+    cannot be used, or more than params.max_quarantined of the rows is quarantined: nothing stays in `out`
+    then. `workers` (default: every available core) changes the speed, never a byte of the result.
+    """
+    rows = read_csv(source / "ptbxl_database.csv", REQUIRED_COLUMNS)
+    statements = read_csv(source / "scp_statements.csv", ("diagnostic", "diagnostic_class"))
+    codes = superclass_by_code(statements, code_column=next(iter(statements[0])))
+    candidates, quarantined = select_rows(rows, codes)
+    check_share(quarantined, len(rows), params.max_quarantined)
+    scratch = out / "signals.scratch.npy"
+    try:
+        rejections = read_signals(source.resolve(), candidates, scratch, params, workers or available_cores())
+        quarantined += [
+            Quarantined(
+                str(candidates["ecg_id"][row]),
+                candidates["filename"][row],
+                rejection.reason,
+                rejection.detail,
+            )
+            for row, rejection in rejections.items()
+        ]
+        check_share(quarantined, len(rows), params.max_quarantined)
+        kept = np.array([row for row in range(len(candidates)) if row not in rejections])
+        records = validate_records(candidates.iloc[kept].reset_index(drop=True), signals=len(kept))
+        copy_rows(scratch, kept, out / "signals.npy")
+    finally:
+        scratch.unlink(missing_ok=True)
+    write_records(records, out / "records.parquet")
+    write_quarantine(quarantined, out / "quarantine.csv")
+    write_json(out / "card.json", data_card(records, quarantined))
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def read_csv(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
+    """The first column and the required ones of a CSV file, as text.
+
+    InputError when the file is missing, damaged, empty or lacks a required column.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            columns = {name: header.index(name) for name in (*header[:1], *required) if name in header}
+            rows = []
+            for number, cells in enumerate(reader, start=1):
+                if len(cells) != len(header):
+                    raise InputError(
+                        f"{path}: row {number} has {len(cells)} cells, not {len(header)}; fetch it again."
+                    )
+                rows.append({name: cells[column] for name, column in columns.items()})
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{path} does not exist; give the folder that holds PTB-XL's {path.name}."
+        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is not a readable CSV file in UTF-8 ({error}); fetch it again.") from error
+    missing = [name for name in required if name not in columns]
+    if missing:
+        raise InputError(f"{path} lacks the column {missing[0]!r}; use the file as PTB-XL distributes it.")
+    if not rows:
+        raise InputError(f"{path} has no rows; use the file as PTB-XL distributes it.")
+    return rows
+
+
+def read_signals(
+    root: Path, candidates: pd.DataFrame, scratch: Path, params: IngestParams, workers: int
+) -> dict[int, RecordRejected]:
+    """Read every candidate into its row of the scratch array; returns row -> rejection where that failed."""
+    total = len(candidates)
+    new_signals(scratch, total)
+    chunks = [
+        Chunk(root, scratch, first, tuple(candidates["filename"][first : first + CHUNK]), params)
+        for first in range(0, total, CHUNK)
+    ]
+    workers = min(workers, len(chunks))
+    if workers == 1:
+        return dict(chain.from_iterable(reported(map(read_chunk, chunks), len(chunks))))
+    # spawn, not fork: the caller may run threads
+    with ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=follow_parent
+    ) as pool:
+        return dict(chain.from_iterable(reported(pool.map(read_chunk, chunks), len(chunks))))
+
+
+def follow_parent() -> None:
+    """In a worker: leave Ctrl-C to the parent, and end when the parent is killed instead of waiting for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        raise RuntimeError("follow_parent is for worker processes")
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def read_chunk(chunk: Chunk) -> list[tuple[int, RecordRejected]]:
+    """Read one chunk into the scratch array, which workers share; rows of rejected records stay zero."""
+    signals = np.lib.format.open_memmap(chunk.scratch, mode="r+")
+    rejections = []
+    for row, filename in enumerate(chunk.filenames, start=chunk.first_row):
+        try:
+            signals[row] = read_record(
+                chunk.root, filename, chunk.params.amplitude_limit_mv, chunk.params.reject_flat_leads
+            )
+        except RecordRejected as rejection:
+            rejections.append((row, rejection))
+    return rejections
+
+
+Result = TypeVar("Result")
+
+
+def reported(results: Iterable[Result], total: int) -> Iterator[Result]:
+    """The results as they come, with a progress bar on a terminal and a line per fifth elsewhere (stderr)."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        yield from track(results, description="reading records", total=total, console=console)
+        return
+    for done, result in enumerate(results, start=1):
+        yield result
+        if done * 5 // total > (done - 1) * 5 // total:
+            print(f"reading records: {done * 100 // total} %", file=sys.stderr, flush=True)
+
+
+def new_signals(path: Path, records: int) -> np.memmap:
+    """A zeroed .npy file of int16 (records, 1000, 12), mapped into memory.
+
+    Its blocks are allocated here: a disk that fills up while the map is written would be a bus error.
+    """
+    signals = np.lib.format.open_memmap(
+        path, mode="w+", dtype=np.int16, shape=(records, RECORD_SAMPLES, len(LEADS))
+    )
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return signals
+
+
+def copy_rows(scratch: Path, rows: np.ndarray, target: Path) -> None:
+    """Copy the given rows of the scratch array into a new array file, a chunk at a time."""
+    signals = np.load(scratch, mmap_mode="r")
+    kept = new_signals(target, len(rows))
+    for first in range(0, len(rows), CHUNK):
+        kept[first : first + CHUNK] = signals[rows[first : first + CHUNK]]
+    kept.flush()
+
+
+def write_records(records: pd.DataFrame, path: Path) -> None:
+    """The records table as parquet, without pandas' metadata: its bytes depend on its values only."""
+    table = pa.Table.from_pandas(records, preserve_index=False).replace_schema_metadata(None)
+    pq.write_table(table, path, compression="zstd")
+
+
+def write_quarantine(quarantined: Sequence[Quarantined], path: Path) -> None:
+    """The quarantine as CSV, sorted by ecg_id; ids that are no number come last."""
+
+    def by_number(row: Quarantined) -> tuple[bool, int, str, str, str]:
+        number = whole_number(row.ecg_id)
+        return number is None, number or 0, row.ecg_id, row.file, row.detail
+
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["ecg_id", "file", "reason", "detail"])
+        writer.writerows(
+            [row.ecg_id, row.file, row.reason, row.detail] for row in sorted(quarantined, key=by_number)
+        )
+
+
+def main() -> None:
+    """Run the stage on the PTB-XL folder named on the command line."""
+    (source,) = sys.argv[1:]
+    params = read_section(IngestParams, "ingest")
+    with output_folder("ingest") as out:
+        ingest(Path(source), out, params)
+
+
+if __name__ == "__main__":
+    run(main)

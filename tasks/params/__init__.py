@@ -1,0 +1,1 @@
+"""One pydantic model per stage: the knobs of params.yaml with their units and limits."""

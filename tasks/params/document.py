@@ -1,0 +1,43 @@
+"""The whole of params.yaml."""
+
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from tasks.params.calibrate import CalibrateParams
+from tasks.params.cohort import CohortParams
+from tasks.params.ingest import IngestParams
+from tasks.params.reading import PARAMS_FILE, Section, parse, read_document
+from tasks.params.simulate import SimulateParams
+from tasks.params.split import SplitParams
+from tasks.params.train import ArmParams, ComputeParams, PresetParams
+
+
+class Params(Section):
+    """Every knob, grouped by stage."""
+
+    cohort: CohortParams
+    simulate: SimulateParams
+    ingest: IngestParams
+    split: SplitParams
+    compute: ComputeParams
+    presets: dict[str, PresetParams] = Field(min_length=1)
+    arms: dict[str, ArmParams] = Field(min_length=1)
+    calibrate: CalibrateParams
+
+    @model_validator(mode="after")
+    def _arms_are_complete(self) -> "Params":
+        for name, arm in self.arms.items():
+            if not name.replace("_", "a").isalnum() or not name.islower():
+                raise ValueError(
+                    f"the arm 'arms.{name}' needs a name of lower-case letters, digits and underscores"
+                )
+            if arm.preset not in self.presets:
+                known = ", ".join(sorted(self.presets))
+                raise ValueError(f"'arms.{name}.preset' is '{arm.preset}'; 'presets' has {known}")
+        return self
+
+
+def read_params(path: Path = PARAMS_FILE) -> Params:
+    """All of params.yaml; raises InputError naming the first wrong key."""
+    return parse(Params, read_document(path), path=path)

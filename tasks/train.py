@@ -1,0 +1,67 @@
+"""Stage `train-ARM`: train the arm's backbone to its early stop."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytorch_lightning as lightning
+import torch
+
+from models.backbones.registry import build_backbone
+from models.batches import StoredSignals
+from models.runtime import make_deterministic
+from models.training import Recipe, fit
+from tasks.params.reading import read_section
+from tasks.params.train import ArmParams, ComputeParams, PresetParams
+from tasks.stage import OUT, output_folder, run, write_json
+from veribeat.conventions import SUPERCLASSES
+from veribeat.data.split import rows_of_role
+
+
+def train(ingest: Path, split: Path, out: Path, arm: ArmParams, preset: PresetParams, threads: int) -> None:
+    """Write model.pt (state dict of the best epoch), history.csv (losses per epoch) and training.json."""
+    make_deterministic(threads)
+    signals = np.load(ingest / "signals.npy", mmap_mode="r")
+    targets = pd.read_parquet(ingest / "records.parquet", columns=list(SUPERCLASSES)).to_numpy(dtype=bool)
+    roles = pd.read_parquet(split / "roles.parquet")
+    normalisation = pd.read_json(split / "normalisation.json", typ="series")
+
+    lightning.seed_everything(arm.seed, verbose=False)
+    backbone = build_backbone(arm.backbone)
+    backbone.normalise.set_statistics(normalisation["mean_mv"], normalisation["std_mv"])
+    train_rows, validation_rows = rows_of_role(roles, "train"), rows_of_role(roles, "validation")
+    result = fit(
+        backbone,
+        StoredSignals(signals, train_rows, targets[train_rows]),
+        StoredSignals(signals, validation_rows, targets[validation_rows]),
+        Recipe(**preset.model_dump(), seed=arm.seed),
+    )
+
+    torch.save(result.best_state, out / "model.pt")
+    result.history.to_csv(out / "history.csv", index=False)
+    write_json(
+        out / "training.json",
+        {
+            "best_epoch": result.best_epoch,
+            "epochs": len(result.history),
+            "parameters": sum(parameter.numel() for parameter in backbone.parameters()),
+            "train_records": len(train_rows),
+            "validation_loss": result.history["val_loss"].min(),
+            "validation_records": len(validation_rows),
+        },
+    )
+
+
+def main() -> None:
+    """Run the stage for the arm named on the command line."""
+    (name,) = sys.argv[1:]
+    arm = read_section(ArmParams, "arms", name)
+    preset = read_section(PresetParams, "presets", arm.preset)
+    compute = read_section(ComputeParams, "compute")
+    with output_folder(f"train-{name}") as out:
+        train(OUT / "ingest", OUT / "split", out, arm, preset, compute.threads)
+
+
+if __name__ == "__main__":
+    run(main)

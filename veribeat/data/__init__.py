@@ -1,0 +1,1 @@
+"""Reading and checking a PTB-XL cohort: records, labels, quarantine, data card."""

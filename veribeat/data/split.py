@@ -1,0 +1,58 @@
+"""Fold roles: which records train, validate, calibrate, explain and test."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from veribeat.conventions import SUPERCLASSES
+from veribeat.errors import InputError
+
+LEARNT_ROLES = ("train", "validation")
+HELD_OUT_ROLES = ("pool", "query", "test")
+
+
+def assign_roles(
+    records: pd.DataFrame, folds_of_role: Mapping[str, Sequence[int]], *, drop_unlabelled: bool
+) -> pd.DataFrame:
+    """One row per record (row, ecg_id, patient_id, fold) and a boolean column for each role.
+
+    A record may play several roles (validation and background; pool and test). `drop_unlabelled` takes records
+    without any superclass out of every role; otherwise they train with an all-zero target. Training, validation
+    and the union of pool, query and test must be disjoint, by record and by patient. Raises InputError when they
+    are not, or when a role has no record.
+    """
+    roles = records[["ecg_id", "patient_id", "fold"]].reset_index(drop=True)
+    roles.insert(0, "row", np.arange(len(roles)))
+    usable = records[list(SUPERCLASSES)].to_numpy(dtype=bool).any(axis=1) | (not drop_unlabelled)
+    for role, folds in folds_of_role.items():
+        roles[role] = roles["fold"].isin(list(folds)).to_numpy() & usable
+        if not roles[role].any():
+            raise InputError(
+                f"No record plays the role '{role}': folds {list(folds)} of the cohort are empty;"
+                f" choose others in 'split.{role}' or add records."
+            )
+    _check_disjoint(roles)
+    return roles
+
+
+def rows_of_role(roles: pd.DataFrame, role: str) -> NDArray[np.int64]:
+    """Rows of the signal array whose records play `role`, ascending."""
+    rows: NDArray[np.int64] = roles.loc[roles[role], "row"].to_numpy(dtype=np.int64)
+    return rows
+
+
+def _check_disjoint(roles: pd.DataFrame) -> None:
+    groups = {role: roles[role] for role in LEARNT_ROLES}
+    groups["/".join(HELD_OUT_ROLES)] = roles[list(HELD_OUT_ROLES)].any(axis=1)
+    names = list(groups)
+    for position, first in enumerate(names):
+        for second in names[position + 1 :]:
+            for unit in ("ecg_id", "patient_id"):
+                shared = set(roles.loc[groups[first], unit]) & set(roles.loc[groups[second], unit])
+                if shared:
+                    raise InputError(
+                        f"{len(shared)} {unit} (such as {min(shared)}) are in both {first} and {second}:"
+                        " give these roles folds that share no patient."
+                    )

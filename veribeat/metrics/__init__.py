@@ -1,0 +1,1 @@
+"""How good the classifier is: decision thresholds, classification metrics, calibration, error patterns."""

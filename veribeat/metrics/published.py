@@ -1,0 +1,67 @@
+"""What [CF] prints about its classifier, to be set beside ours. Figures only; nothing here is computed.
+
+Two things to know before comparing:
+
+- The test set of [CF]'s error analysis is fold 10 alone: every percentage of Table 5 is a whole number of
+  records out of 2,198, the size of fold 10, but not out of 4,371, folds 8 and 10 together; A.3, too, calls
+  350 records 16% of the test set. So compare with `fold_10`.
+- Per-class figures are mislabelled. Values come in alphabetical class order (CD, HYP, MI, NORM, STTC) under
+  names in another order: the AUC printed for STTC is that of NORM, the one for HYP that of STTC. Thresholds
+  are probably subject to the same. Compare aggregates first and treat each per-class cell as suspect.
+"""
+
+from typing import Final
+
+TEST_RECORDS: Final = 2198
+"""Records of [CF]'s test set (fold 10), from the percentages of Table 5."""
+
+AT_HALF: Final[dict[str, float]] = {
+    "hamming_loss": 0.1285,
+    "hamming_accuracy": 0.8715,  # printed as "exact-match accuracy"
+    "jaccard": 0.6754,
+    "f1_micro": 0.7359,
+    "f1_macro": 0.6973,
+    "f1_weighted": 0.7295,
+}
+"""[CF] A.1: one threshold of 0.5 for every class."""
+
+CALIBRATED: Final[dict[str, float]] = {
+    "hamming_loss": 0.1381,
+    "hamming_accuracy": 0.8619,  # printed as "accuracy"
+    "jaccard": 0.6935,
+    "f1_micro": 0.7436,
+    "f1_macro": 0.7094,
+    "f1_weighted": 0.7419,
+}
+"""[CF] A.2: one threshold per class, from validation."""
+
+THRESHOLDS_AS_PRINTED: Final[dict[str, float]] = {
+    "NORM": 0.307,
+    "MI": 0.316,
+    "CD": 0.336,
+    "STTC": 0.352,
+    "HYP": 0.446,
+}
+"""[CF] A.2, under the names the paper prints; see the warning above."""
+
+AUROC_AS_PRINTED: Final[dict[str, float]] = {"STTC": 0.94, "HYP": 0.92, "NORM": 0.89, "MI": 0.89, "CD": 0.89}
+"""[CF] A.2 and Fig 7 (validation), under the names the paper prints; see the warning above."""
+
+TABLE_5: Final[tuple[tuple[str, str, float], ...]] = (
+    ("MI", "NORM", 3.14),
+    ("NORM", "none", 2.46),
+    ("CD", "NORM", 1.77),
+    ("STTC", "NORM", 1.55),
+    ("CD, NORM", "NORM", 1.32),
+    ("NORM", "STTC", 1.32),
+    ("STTC", "none", 1.27),
+    ("HYP", "NORM", 1.23),
+    ("CD", "CD, MI", 1.14),
+    ("CD, MI", "CD", 1.05),
+    ("NORM", "MI", 1.00),
+)
+"""[CF] Table 5: (true, predicted, % of test records), at 0.5 by its place in A.1.
+
+Two rows have one empty cell. It is read as "nothing predicted": 2.46% is 54 records, and fold 10 has only 40
+without a label.
+"""

@@ -1,0 +1,1 @@
+"""Figures: functions that take arrays or tables and return a matplotlib Figure."""

@@ -1,0 +1,1 @@
+"""Arrays of samples: statistics and, later, peaks and filters."""

@@ -1,0 +1,1 @@
+"""A simulated PTB-XL-like cohort: labels, patients, rhythm, morphology, noise and corruption."""
