@@ -1,9 +1,8 @@
 """The command `veribeat`."""
 
-import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from rich.console import Console
@@ -67,7 +66,8 @@ def run(workspace: WorkspaceOption = HERE, set_: SetOption = None) -> None:
         print(f"error: {state.message}", file=sys.stderr)
         raise typer.Exit(1)
     show_results(place, Console())
-    print(f"Page: {state.result() / 'index.html'}\nMLflow and Prefect: veribeat ui --workspace {workspace}")
+    folder = cast(Path, state.result())
+    print(f"Page: {folder / 'index.html'}\nMLflow and Prefect: veribeat ui --workspace {workspace}")
 
 
 @app.command()
@@ -92,8 +92,12 @@ def log(workspace: WorkspaceOption = HERE) -> None:
     from flows.workspace import Workspace
 
     place = Workspace.at(workspace)
-    result = project(place.path, place.params(), place.stages(), RunContext(None, git_state().sha, {}))
-    print(result)
+    git = git_state()
+    result = project(place.path, place.params(), place.stages(), RunContext(None, git.sha, {}, git.dirty))
+    for arm, run_id in result.children.items():
+        print(f"{arm}: {'logged' if arm in result.logged else 'was logged before'} as MLflow run {run_id}")
+    for arm in result.skipped:
+        print(f"{arm}: not trained on the data that the workspace holds now, so not logged")
 
 
 @app.command()
@@ -106,11 +110,18 @@ def ui(workspace: WorkspaceOption = HERE) -> None:
 
 
 @app.command("dvc-yaml")
-def dvc_yaml(workspace: WorkspaceOption = HERE) -> None:
+def dvc_yaml(
+    workspace: WorkspaceOption = HERE,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail when dvc.yaml is out of date.")
+    ] = False,
+) -> None:
     """Write dvc.yaml anew from the registry of stages, params.yaml and the import graph of the code."""
     from flows.workspace import Workspace
 
     place = Workspace.at(workspace)
+    if check and not place.dvc_yaml_is_current():
+        raise InputError("dvc.yaml is out of date: run 'veribeat dvc-yaml'.")
     print("dvc.yaml changed." if place.write_dvc_yaml() else "dvc.yaml is up to date.")
 
 
@@ -122,8 +133,9 @@ def synthetic(
 ) -> None:
     """Write a simulated cohort as a PTB-XL folder."""
     from flows.synthetic import write_cohort
+    from tasks.params.simulate import SimulateParams
 
-    write_cohort(folder, records, seed)
+    write_cohort(folder, SimulateParams(records=records, seed=seed))
     print(f"{records} simulated records in {folder}. Next: veribeat init WORKSPACE --data {folder}")
 
 

@@ -1,6 +1,5 @@
 """Which source files a stage's results depend on, from the import graph."""
 
-import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -57,6 +56,6 @@ def _packages_above(module: str) -> Iterator[str]:
 
 
 def _file_of(module: str) -> str:
-    path = os.path.join(*module.split("."))
-    package = os.path.join(path, "__init__.py")
+    path = module.replace(".", "/")
+    package = f"{path}/__init__.py"
     return package if (CODE_ROOT / package).is_file() else f"{path}.py"

@@ -17,6 +17,15 @@ from veribeat.errors import InputError
 _RUNNING = "Running stage '{}'"
 """What DVC prints before it runs a stage's command, and never when the cache had the outputs."""
 
+_HINTS = (
+    "To track the changes with git",
+    "git add ",
+    "To enable auto staging",
+    "dvc config ",
+    "Use `dvc push`",
+)
+"""Lines of advice that DVC adds after every stage; nobody needs them once per stage."""
+
 _ERROR = "error: "
 """What a stage prints before the sentence about bad input (`tasks.stage.run`)."""
 
@@ -41,7 +50,8 @@ def reproduce(workspace: Workspace, stage: str, log: Callable[[str], None]) -> O
     process = StreamedProcess(["dvc", "repro", "--single-item", stage], cwd=workspace.path)
     outcome, sentence, last_error = Outcome.CACHED, "", ""
     for line in process.lines():
-        log(line)
+        if line.strip() and not line.strip().startswith(_HINTS):
+            log(line)
         if line.startswith(_RUNNING.format(stage)):
             outcome = Outcome.RAN
         elif line.startswith(_ERROR):

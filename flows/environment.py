@@ -11,6 +11,9 @@ QUIET_TOOLS = {
 }
 """No tool phones home."""
 
+QUIET_LIBRARIES = {"PYTHONWARNINGS": "ignore::DeprecationWarning,ignore::FutureWarning"}
+"""Libraries' notes to their own maintainers stay out of the logs of stages; tests show them."""
+
 
 def quieten_tools() -> None:
     """Switch off every tool's telemetry for this process and its children."""

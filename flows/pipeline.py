@@ -6,8 +6,9 @@ from typing import Any
 
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed, State
+from prefect.states import Completed, Failed
 
 from flows.dvc_engine import Outcome, repair_after_kill, reproduce
 from flows.provenance import RunRecord, StageRecord, git_state
@@ -74,6 +75,6 @@ def _run(place: Workspace) -> State[Any]:
     run_id = str(flow_run.get_id())
     git = git_state()
     minutes = {record.name: record.minutes for record in records if record.outcome is Outcome.RAN}
-    logged = log_to_mlflow(place.path, RunContext(run_id, git.sha, minutes))
+    logged = log_to_mlflow(place.path, RunContext(run_id, git.sha, minutes, git.dirty))
     folder = write_run_folder(place, RunRecord(run_id, git, tuple(records), logged))
     return Completed(message=f"Results in {folder}", data=folder)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from flows.environment import QUIET_TOOLS
+from flows.environment import QUIET_LIBRARIES, QUIET_TOOLS
 from veribeat.errors import InputError
 
 
@@ -14,7 +14,13 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment with the running interpreter's tools first on PATH and telemetry off."""
     tools = str(Path(sys.executable).parent)
     path = os.environ.get("PATH", os.defpath)
-    return {**os.environ, **QUIET_TOOLS, "PATH": f"{tools}{os.pathsep}{path}", **(extra or {})}
+    return {
+        **os.environ,
+        **QUIET_LIBRARIES,
+        **QUIET_TOOLS,
+        "PATH": f"{tools}{os.pathsep}{path}",
+        **(extra or {}),
+    }
 
 
 def run_quietly(command: Sequence[str], cwd: Path) -> str:

@@ -75,15 +75,22 @@ def _cohort(folder: Path, records: pd.DataFrame, *, published: bool) -> ResultTa
     quarantined = len(pd.read_csv(folder / "out" / "ingest" / "quarantine.csv"))
     title = f"Cohort: {len(records)} records, {quarantined} quarantined"
     if published:
-        rows = [
-            (row["labels"], f"{row['count']}", f"{row['percent']:.2f}")
-            + (f"{row['published_count']}", f"{row['published_percent']:.2f}")
+        beside = tuple(
+            (
+                row["labels"],
+                f"{row['count']}",
+                f"{row['percent']:.2f}",
+                f"{row['published_count']}",
+                f"{row['published_percent']:.2f}",
+            )
             for row in beside_published(records)
-        ]
-        return ResultTable(title, ("labels", "records", "%", "[CF] records", "[CF] %"), tuple(rows))
+        )
+        return ResultTable(title, ("labels", "records", "%", "[CF] records", "[CF] %"), beside)
     counts = records[list(SUPERCLASSES)].sum()
-    rows = [(name, f"{counts[name]}", f"{100 * counts[name] / len(records):.2f}") for name in SUPERCLASSES]
-    return ResultTable(title, ("superclass", "records", "%"), tuple(rows))
+    rows = tuple(
+        (name, f"{counts[name]}", f"{100 * counts[name] / len(records):.2f}") for name in SUPERCLASSES
+    )
+    return ResultTable(title, ("superclass", "records", "%"), rows)
 
 
 def _sets(metrics: dict[str, Any]) -> list[str]:

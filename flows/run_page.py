@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from flows.code_dependencies import CODE_ROOT
 from flows.provenance import RunRecord, file_digest, processor
 from flows.results import result_tables
 from flows.workspace import Workspace
@@ -19,13 +20,13 @@ def write_run_folder(place: Workspace, record: RunRecord) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("params.yaml", "dvc.lock"):
         (folder / name).write_bytes((place.path / name).read_bytes())
-    provenance = {
+    provenance: dict[str, object] = {
         "run": record.run_id,
         "workspace": str(place.path),
         "git_sha": record.git.sha,
         "git_dirty": record.git.dirty,
         "dvc_lock_sha256": file_digest(place.path / "dvc.lock"),
-        "constraints_sha256": file_digest(_constraints()),
+        "constraints_sha256": file_digest(CODE_ROOT / "constraints.txt"),
         "processor": processor(),
         "python": platform.python_version(),
         "mlflow": asdict(record.logged),
@@ -36,15 +37,13 @@ def write_run_folder(place: Workspace, record: RunRecord) -> Path:
     return folder
 
 
-def _constraints() -> Path:
-    from flows.code_dependencies import CODE_ROOT
-
-    return CODE_ROOT / "constraints.txt"
-
-
 def _page(place: Workspace, record: RunRecord, provenance: dict[str, object]) -> str:
     templates = Environment(
-        loader=PackageLoader("flows"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("flows"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     figures = [
         (path.parent.parent.name.removeprefix("calibrate-"), path.stem, _data_uri(path))

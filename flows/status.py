@@ -18,7 +18,7 @@ def stage_states(place: Workspace) -> dict[str, str]:
 
 def show_status(place: Workspace, console: Console) -> None:
     """Print one row per stage."""
-    if (place.path / "dvc.yaml").read_text(encoding="utf-8") != place.dvc_yaml():
+    if not place.dvc_yaml_is_current():
         console.print("dvc.yaml is not what params.yaml and the code ask for; 'veribeat run' updates it.")
     table = Table("stage", "state", title=str(place.path), title_justify="left")
     for stage, state in stage_states(place).items():
@@ -34,7 +34,11 @@ def _describe(changes: list[Any]) -> str:
             continue
         for kind, items in change.items():
             for path, what in items.items():
-                detail = ", ".join(f"{key} {value}" for key, value in what.items()) if isinstance(what, dict) else what
+                detail = (
+                    ", ".join(f"{key} {value}" for key, value in what.items())
+                    if isinstance(what, dict)
+                    else what
+                )
                 side = "output" if kind == "changed outs" else "input"
                 parts.append(f"{side} {path}: {detail}")
     return "; ".join(parts) or "up to date"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flows.environment import prefect_environment
 from flows.process import environment
-from flows.tracking.store import ui_command, ui_environment
+from flows.tracking.environment import ui_command, ui_environment
 from flows.workspace import Workspace
 
 MLFLOW_PORT = 5000

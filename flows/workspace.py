@@ -1,7 +1,6 @@
 """Workspaces: one cohort each, with its params.yaml, dvc.yaml, dvc.lock and outputs."""
 
 import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,13 +58,18 @@ class Workspace:
 
     def write_dvc_yaml(self) -> bool:
         """Bring dvc.yaml up to date with parameters and code; true when it changed."""
-        file, text = self.path / "dvc.yaml", self.dvc_yaml()
-        if file.is_file() and file.read_text(encoding="utf-8") == text:
+        if self.dvc_yaml_is_current():
             return False
+        file = self.path / "dvc.yaml"
         scratch = file.with_suffix(".yaml.new")
-        scratch.write_text(text, encoding="utf-8")
-        os.replace(scratch, file)
+        scratch.write_text(self.dvc_yaml(), encoding="utf-8")
+        scratch.replace(file)
         return True
+
+    def dvc_yaml_is_current(self) -> bool:
+        """Whether dvc.yaml holds what it should."""
+        file = self.path / "dvc.yaml"
+        return file.is_file() and file.read_text(encoding="utf-8") == self.dvc_yaml()
 
     def set_param(self, assignment: str) -> str:
         """Edit params.yaml by "a.b=value" (value in YAML), keeping its comments; returns the line to show.
@@ -93,7 +97,7 @@ class Workspace:
         try:
             yaml.dump(document, scratch)
             parse(Params, read_document(scratch), path=PARAMS_FILE)
-            os.replace(scratch, self.params_file)
+            scratch.replace(self.params_file)
         finally:
             scratch.unlink(missing_ok=True)
         return f"{key}: {text}"

@@ -38,7 +38,7 @@ class ServedClassifier(PythonModel):
         """Load weights and thresholds from the artifact folder."""
         self.classifier = Classifier.load(Path(context.artifacts[ARTIFACT]))
 
-    def predict(self, context: Any, model_input: Any, params: Any = None) -> pd.DataFrame:
+    def predict(self, context: Any, model_input: np.ndarray, params: Any = None) -> pd.DataFrame:
         """Probabilities and labels of signals in mV (N, 1000, 12).
 
         Bad input raises MlflowException with one sentence, which a server passes on with status 400.

@@ -22,8 +22,7 @@ from rich.progress import track
 
 from tasks.params.ingest import IngestParams
 from tasks.params.reading import read_section
-from tasks.stage import output_folder, run
-from tasks.stage import write_json
+from tasks.stage import output_folder, run, write_json
 from veribeat.conventions import LEADS, RECORD_SAMPLES
 from veribeat.data.card import data_card
 from veribeat.data.labels import superclass_by_code

@@ -33,7 +33,12 @@ STATEMENTS = {
 }
 """Statement -> superclass, None for the ones that are not diagnostic."""
 
-CODES = ("{'NORM': 100.0, 'SR': 0.0}", "{'IMI': 0.0, 'LAFB': 50.0}", "{'LVH': 100.0, 'NDT': 15.0}", "{'SR': 0.0}")
+CODES = (
+    "{'NORM': 100.0, 'SR': 0.0}",
+    "{'IMI': 0.0, 'LAFB': 50.0}",
+    "{'LVH': 100.0, 'NDT': 15.0}",
+    "{'SR': 0.0}",
+)
 
 
 def signal(seed: int, leads: int = 12, samples: int = 1000) -> np.ndarray:
@@ -71,7 +76,7 @@ def filename(ecg_id: int) -> str:
     return f"records100/00000/{ecg_id:05d}_lr"
 
 
-def row(ecg_id: int, **cells: object) -> dict[str, object]:
+def row(ecg_id: int, /, **cells: object) -> dict[str, object]:
     """A sound row of ptbxl_database.csv with some cells replaced."""
     return {
         "ecg_id": ecg_id,
@@ -117,7 +122,7 @@ def write_folder_with_bad_records(folder: Path, good: int = 6) -> list[tuple[str
     rows = write_good_folder(folder, good)
     expected: list[tuple[str, Reason]] = []
 
-    def add(ecg_id: int, reason: Reason, **cells: object) -> None:
+    def add(ecg_id: int, reason: Reason, /, **cells: object) -> None:
         rows.append(row(ecg_id, **cells))
         expected.append((str(rows[-1]["ecg_id"]), reason))
 
@@ -165,7 +170,9 @@ def _add_outside_paths(folder: Path, add: Callable[..., None]) -> None:
     add(204, reason, filename_lr=f"file://{outside}")
     (folder / "linked").symlink_to(outside.parent)
     add(205, reason, filename_lr="linked/00001_lr")
-    header_to_parent = [line.replace("x.dat", "../outside/00001_lr.dat") for line in header_lines("x", signal(1))]
+    header_to_parent = [
+        line.replace("x.dat", "../outside/00001_lr.dat") for line in header_lines("x", signal(1))
+    ]
     write_record(folder / filename(206), signal(206), lines=header_to_parent)
     add(206, reason)
     write_record(folder / filename(207), signal(207))

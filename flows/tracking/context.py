@@ -18,10 +18,10 @@ class RunContext:
     git_dirty: bool | None = None
 
     def code_tags(self) -> dict[str, str]:
-        """Tags that name the code; the second key is the one that MLflow's pages show as the version."""
-        if self.git_sha is None:
-            return {}
-        tags = {"git_sha": self.git_sha, "mlflow.source.git.commit": self.git_sha}
+        """Tags that name the code; those that begin with "mlflow." are what MLflow's pages show as source."""
+        tags = {"mlflow.source.name": "veribeat", "mlflow.source.type": "LOCAL"}
+        if self.git_sha is not None:
+            tags |= {"git_sha": self.git_sha, "mlflow.source.git.commit": self.git_sha}
         if self.git_dirty is not None:
             tags["git_dirty"] = str(self.git_dirty).lower()
         return tags

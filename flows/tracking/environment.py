@@ -21,6 +21,7 @@ _SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # else four more proc
 def quieten() -> None:
     """Turn off telemetry, progress bars and chatter; MLflow reads these settings when it is imported."""
     os.environ.update(_QUIET)
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     logging.getLogger("alembic").setLevel(logging.WARNING)  # a line per migration of a new database
 
 

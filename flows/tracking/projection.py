@@ -141,9 +141,7 @@ def _child(store: "Store", arm: ArmContent, parent: str, tags: Mapping[str, str]
     if arm.model:
         from flows.tracking.model import log_model  # torch, too, takes seconds to import
 
-        model_id = log_model(
-            store.uri, run_id, *arm.model
-        )  # before the metrics: it would copy each one by itself
+        model_id = log_model(store, run_id, *arm.model, arm.params)
     store.log(run_id, metrics=arm.metrics, model_id=model_id)
     store.log_curves(run_id, arm.curves)
     store.log_files(run_id, arm.files)

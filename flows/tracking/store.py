@@ -24,6 +24,9 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_I
 from flows.tracking.content import CohortVersion
 from veribeat.errors import InputError
 
+MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
+"""Without it MLflow's pages take an experiment for one about language models."""
+
 METRICS_PER_CALL = 1000
 PARAMS_PER_CALL = 100
 TAGS_PER_CALL = 100
@@ -94,7 +97,8 @@ class Store:
     ) -> None:
         """Write what the run does not hold yet, so that a second call with the same values changes nothing.
 
-        A parameter that the run holds stays: MLflow's parameters are final. `metrics` with a `model_id` belong to that model, too.
+        A parameter that the run holds stays: MLflow's parameters are final. `metrics` with a `model_id` belong to
+        that model, too.
         """
         data = self.client.get_run(run_id).data
         now = _now()
@@ -113,9 +117,11 @@ class Store:
             self.client.log_batch(run_id, tags=some_tags)
 
     def log_curves(self, run_id: str, curves: Iterable[tuple[int, Mapping[str, float]]]) -> None:
-        """Write values per step, as (step, values)."""
+        """Write values per step, as (step, values), under "curves/"."""
         now = _now()
-        points = [Metric(key, value, now, step) for step, values in curves for key, value in values.items()]
+        points = [
+            Metric(f"curves/{name}", value, now, step) for step, values in curves for name, value in values.items()
+        ]
         for some in _groups(points, METRICS_PER_CALL):
             self.client.log_batch(run_id, metrics=some)
 

@@ -38,6 +38,10 @@ def validate_records(records: pd.DataFrame, signals: int) -> pd.DataFrame:
             f"The records table has {len(records)} rows for {signals} signals; run ingest again."
         )
     try:
-        return RECORDS_SCHEMA.validate(records)
-    except pa.errors.SchemaError as error:
-        raise InputError(f"The records table breaks its schema: {error}; run ingest again.") from error
+        return RECORDS_SCHEMA.validate(records, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        first = error.failure_cases.iloc[0]
+        raise InputError(
+            f"The records table breaks its schema: {first['check']} fails for {first['column'] or 'the table'} "
+            f"(for example {first['failure_case']}); run ingest again."
+        ) from error

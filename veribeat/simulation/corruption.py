@@ -14,9 +14,9 @@ from veribeat.simulation.wfdb_format import RecordFiles, record_files
 
 
 class Kind(StrEnum):
-    """Kinds of corruption, in the order in which a cohort gets them."""
+    """Kinds of corruption, in the order in which a cohort gets them, named as ingest names its reasons."""
 
-    MISSING_SIGNAL = "missing signal file"
+    MISSING_SIGNAL = "missing signal"
     UNREADABLE_CODES = "unreadable scp_codes"
     FLAT_LEAD = "flat lead"
     DUPLICATE_ECG_ID = "duplicate ecg_id"
@@ -29,7 +29,7 @@ class Kind(StrEnum):
     PATH_OUTSIDE = "path outside the folder"
     WRONG_LENGTH = "wrong length"
     WRONG_RATE = "wrong sampling rate"
-    BEYOND_LIMIT = "beyond 20 mV"
+    BEYOND_LIMIT = "beyond the amplitude limit"
 
 
 ROWS_TOUCHED = {Kind.DUPLICATE_ECG_ID: 2, Kind.PATIENT_IN_TWO_FOLDS: 2}
@@ -153,7 +153,7 @@ def _row_twice(table: pd.DataFrame, rows: list[int]) -> str:
 
 
 def _one_patient(table: pd.DataFrame, rows: list[int]) -> str:
-    patient = table.loc[rows[-1], "patient_id"]
+    patient = float(table["patient_id"].iloc[rows[-1]])
     table.loc[rows, "patient_id"] = patient
     records = " and ".join(str(ecg_id) for ecg_id in table.loc[rows, "ecg_id"])
     return f"ecg_id {records} both say patient {patient:.0f}"

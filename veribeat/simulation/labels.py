@@ -61,9 +61,9 @@ def quotas(weights: Sequence[float] | FloatArray | IntArray, total: int) -> IntA
     """Split `total` in proportion to `weights` by largest remainders (ties go to the first); sums to `total`."""
     share = np.asarray(weights, dtype=np.float64)
     exact = share / share.sum() * total
-    counts = np.floor(exact).astype(np.int64)
+    counts: IntArray = np.floor(exact).astype(np.int64)
     order = np.argsort(-(exact - counts), kind="stable")
-    counts[order[: total - counts.sum()]] += 1
+    counts[order[: total - int(counts.sum())]] += 1
     return counts
 
 

@@ -46,8 +46,8 @@ def draw_levels(n: int, noise: float, rng: np.random.Generator) -> NoiseLevels:
     moves = rng.random(n) < 0.06
     return NoiseLevels(
         baseline=np.minimum(level(0.035, 0.75), 0.5 * noise),
-        muscle=np.minimum(level(0.010, 0.70), 0.12 * noise),
-        mains=np.minimum(level(0.003, 0.80), 0.05 * noise),
+        muscle=np.minimum(level(0.0024, 1.0), 0.10 * noise),
+        mains=np.minimum(level(0.001, 1.0), 0.03 * noise),
         motion=np.where(moves, np.minimum(level(0.30, 0.5), 1.2 * noise), 0.0),
         moved=rng.integers(0, len(ELECTRODES), n).astype(np.float64),
     )
@@ -75,7 +75,8 @@ def _baseline(level: FloatArray, breathing_hz: FloatArray, rng: np.random.Genera
     ) * rng.normal(0, 0.8, size)
     slow_hz = rng.uniform(0.03, 0.15, size)
     slow = np.sin(2 * np.pi * slow_hz * time + rng.uniform(0, 2 * np.pi, size)) * rng.normal(0, 0.9, size)
-    return level[:, None, None] * (breathing + slow)
+    share = np.where(np.arange(len(ELECTRODES)) < 3, 0.7, 1.3)[None, :, None]
+    return level[:, None, None] * share * (breathing + slow)
 
 
 def _muscle(level: FloatArray, rng: np.random.Generator) -> FloatArray:

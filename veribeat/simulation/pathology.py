@@ -69,9 +69,9 @@ def ischaemia(statement: str, waves: Waves, rows: IntArray, severity: FloatArray
     """Horizontal to down-sloping ST depression and T inversion in the leads that look at one wall."""
     direction = ISCHAEMIA[statement]
     facing = np.array(direction) / np.linalg.norm(direction)
-    waves.st[rows] -= (0.03 + 0.11 * severity)[:, None] * facing
+    waves.st[rows] -= (0.03 + 0.09 * severity)[:, None] * facing
     upright = np.maximum(waves.vector[rows, SLOT["T"]] @ facing, 0.0)
-    waves.add("TR", rows, -(np.minimum(1.0, 0.35 + severity) * upright + 0.34 * severity)[:, None] * facing)
+    waves.add("TR", rows, -(np.minimum(1.0, 0.35 + severity) * upright + 0.38 * severity)[:, None] * facing)
 
 
 def flat_t(waves: Waves, rows: IntArray, severity: FloatArray) -> None:
@@ -129,7 +129,7 @@ def conduction_delay(waves: Waves, rows: IntArray, severity: FloatArray) -> None
     for slot in ("Q", "R", "RS", "S"):
         waves.centre[rows, SLOT[slot]] *= stretch
         waves.set_width(slot, rows, waves.before[rows, SLOT[slot]] * (1.0 + 0.6 * (stretch - 1.0)))
-    waves.centre[rows, SLOT["LATE"]] = 0.058 * stretch
+    waves.centre[rows, SLOT["LATE"]] = 0.047 * stretch
     waves.set_width("LATE", rows, 0.011)
     waves.add("LATE", rows, (0.15 + 0.35 * severity)[:, None] * np.array([0.45, 0.30, 0.45]))
     waves.j_point[rows] += 0.015 + 0.035 * severity
@@ -142,7 +142,7 @@ def long_pr(waves: Waves, rows: IntArray, severity: FloatArray) -> None:
 
 def left_hypertrophy(waves: Waves, rows: IntArray, severity: FloatArray) -> None:
     """Tall R in V5, V6 and deep S in V1, V2; strain (ST depression, T inversion laterally) as it grows."""
-    growth = 1.35 + 0.75 * severity
+    growth = 1.15 + 0.90 * severity
     waves.scale("R", rows, growth)
     waves.scale("RS", rows, growth)
     waves.add("R", rows, (0.25 * severity)[:, None] * np.array([0.6, -0.6, 0.5]))
@@ -150,7 +150,7 @@ def left_hypertrophy(waves: Waves, rows: IntArray, severity: FloatArray) -> None
         waves.set_width(slot, rows, waves.before[rows, SLOT[slot]] * (1.0 + 0.12 * severity))
     strain = np.clip((severity - 0.25) / 0.6, 0.0, 1.0)
     waves.st[rows] += strain[:, None] * np.array([-0.15, 0.00, -0.14])
-    waves.blend("T", rows, 0.25 + 0.75 * strain, vector=(-0.26, 0.06, -0.26))
+    waves.blend("T", rows, 0.15 + 0.85 * strain, vector=(-0.26, 0.06, -0.26))
     waves.scale("P2", rows, 1.0 + 0.5 * severity)
 
 

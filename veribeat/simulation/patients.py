@@ -13,6 +13,7 @@ RECORDS_PER_PATIENT = {1: 15915, 2: 1515, 3: 330, 4: 91, 5: 41, 6: 15, 7: 5, 8: 
 FOLDS = 10
 FOLD_PRIORITY = (9, 1, 10, 8, 2, 3, 4, 5, 6, 7)
 """Where a class with too few records for every fold goes first: validation, training, pool, query."""
+COVERED_FIRST = FOLD_PRIORITY[:4]
 
 DEVICES = (
     ("CS-12   E", 1984, 1990, 0.5),
@@ -43,7 +44,9 @@ def assign_folds(patient: IntArray, targets: BoolArray) -> IntArray:
     """Return (N,) folds 1..10, stratified by superclass with every patient within one fold.
 
     Iterative stratification (Sechidis, Tsoumakas, Vlahavas 2011) over patients: the rarest class first, each
-    patient to the fold that still lacks most of that class. `targets` is (N, 5), as given.
+    patient to the fold that still lacks most of that class. Before it, the folds COVERED_FIRST get every class
+    once where there are records for it, so that a tiny cohort can still be trained and validated. `targets` is
+    (N, 5), as given.
     """
     patients = int(patient.max()) + 1
     content = np.zeros((patients, targets.shape[1] + 1))  # records per class, and in all
@@ -51,6 +54,8 @@ def assign_folds(patient: IntArray, targets: BoolArray) -> IntArray:
     wanted = np.repeat(content.sum(0, keepdims=True) / FOLDS, FOLDS, axis=0)
     priority = np.array([FOLD_PRIORITY.index(fold) for fold in range(1, FOLDS + 1)])
     fold = np.full(patients, -1, dtype=np.int64)
+    for first in COVERED_FIRST:
+        _cover(first - 1, fold, content, wanted)
     while (fold < 0).any():
         remaining = np.where(content[fold < 0].sum(0) > 0, content[fold < 0].sum(0), np.inf)
         rarest = int(np.argmin(remaining))
@@ -64,10 +69,29 @@ def assign_folds(patient: IntArray, targets: BoolArray) -> IntArray:
     return fold[patient] + 1
 
 
+def _cover(target: int, fold: IntArray, content: FloatArray, wanted: FloatArray) -> None:
+    """Give the fold `target` (0-based) one record of every class that unassigned patients still have.
+
+    No more than a tenth of the records and one, so that the other folds keep something.
+    """
+    limit = content[:, -1].sum() / FOLDS + 1
+    missing = content[:, :-1].sum(axis=0) > 0
+    while missing.any() and content[fold == target, -1].sum() < limit:
+        gain = (content[:, :-1] > 0)[:, missing].sum(axis=1) / content[:, -1]
+        gain[fold >= 0] = 0
+        best = int(np.argmax(gain))
+        if gain[best] == 0:
+            return
+        fold[best] = target
+        wanted[target] -= content[best]
+        missing &= content[best, :-1] == 0
+
+
 def _fill_empty_folds(fold: IntArray, content: FloatArray) -> None:
     for empty in range(FOLDS):
         if not (fold == empty).any():
             sizes = np.bincount(fold, weights=content[:, -1], minlength=FOLDS)
+            sizes[[first - 1 for first in COVERED_FIRST[:2]]] = 0
             members = np.flatnonzero(fold == int(np.argmax(sizes)))
             # the patient with the fewest superclasses costs the other fold least
             fold[members[np.argmin(content[members, :-1].sum(1))]] = empty

@@ -64,4 +64,5 @@ def frontal_axis(amplitude: FloatArray, width: FloatArray) -> FloatArray:
     qrs = [SLOT[slot] for slot in QRS_SLOTS]
     area = (amplitude[:, qrs, :2] * width[:, qrs, None]).sum(axis=1)
     one, foot = area[:, 0], area[:, 1] - area[:, 0] / 2
-    return np.rad2deg(np.arctan2(foot * 2 / np.sqrt(3), one))
+    axis: FloatArray = np.rad2deg(np.arctan2(foot * 2 / np.sqrt(3), one))
+    return axis

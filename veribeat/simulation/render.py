@@ -45,7 +45,7 @@ def _gaussians(waves: Waves, rows: slice, since: FloatArray) -> FloatArray:
 def _plateau(waves: Waves, rows: slice, since: FloatArray) -> FloatArray:
     """Rises at the J point, stays level, and fades under the T wave."""
     start = waves.j_point[rows, None]
-    end = waves.centre[rows, None, SLOT["T"]] + 0.5 * ST_FALL_S
+    end = waves.centre[rows, None, SLOT["T"]] - 0.3 * ST_FALL_S
     rise = np.tanh((since - start + J_RAMP_S) / J_RAMP_S)
     return 0.5 * (rise - np.tanh((since - end) / ST_FALL_S))
 

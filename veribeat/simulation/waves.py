@@ -21,7 +21,7 @@ ECTOPIC_SLOTS = ("ECT1", "ECT2", "ECTT")
 NORMAL = {
     # slot: (centre s, width s, heart vector mV)
     "Q": (-0.022, 0.0080, (-0.14, -0.02, -0.21)),
-    "R": (0.000, 0.0110, (1.00, 0.72, 0.13)),
+    "R": (0.000, 0.0110, (1.03, 0.62, 0.13)),
     "RS": (0.019, 0.0105, (0.22, 0.16, 0.66)),
     "S": (0.036, 0.0090, (-0.16, -0.16, 0.20)),
 }
@@ -113,7 +113,7 @@ def healthy_waves(age: FloatArray, female: FloatArray, rng: np.random.Generator)
     waves.vector[:, SLOT["T"]] = np.array(NORMAL_T) * _spread(rng, n, 0.28)[:, None]
     waves.vector[:, SLOT["T"]] *= (1.12 - 0.15 * female - 0.003 * (age - 50))[:, None]
     _premature_beat(waves, rng)
-    size = _spread(rng, n, 0.20) * (1.03 - 0.08 * female) * np.clip(1.1 - 0.002 * (age - 20), 0.9, 1.15)
+    size = _spread(rng, n, 0.24) * (1.03 - 0.08 * female) * np.clip(1.1 - 0.002 * (age - 20), 0.9, 1.15)
     for slot in ("Q", "R", "RS", "S", "ECT1", "ECT2", "ECTT"):
         waves.scale(slot, everyone, size)
     return waves

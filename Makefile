@@ -1,0 +1,41 @@
+# `make run` and `make test` need Python 3.11 and nothing else.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+.PHONY: help install run test test-all lint format clean
+
+help:
+	@echo "make run       the pipeline on the simulated cohort, from records to a page of results"
+	@echo "make test      linters and the test suite (with PTBXL_ROOT set: on real records too)"
+	@echo "make test-all  the same and the slow tests: kills at random moments, the whole of PTB-XL"
+
+install: $(INSTALLED)
+
+$(INSTALLED): constraints.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+run: install
+	$(BIN)/veribeat run
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: lint
+	$(BIN)/python -m pytest
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,109 @@
+"""A copy of the code as a workspace of its own, small enough to run the whole pipeline in a test."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CODE = ("flows", "tasks", "models", "veribeat", "constraints.txt", "params.yaml", "pyproject.toml", ".dvcignore")
+SMALL = ("simulate.records=160", "presets.short.max_epochs=2", "ingest.max_quarantined=0.5")
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A checkout in `path`; commands run there, on its own code."""
+
+    path: Path
+
+    @classmethod
+    def make(cls, path: Path) -> "Checkout":
+        """Copy the code, make it a DVC project and shrink the simulated cohort."""
+        for name in CODE:
+            source = REPOSITORY / name
+            if source.is_dir():
+                shutil.copytree(source, path / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                path.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, path / name)
+        checkout = cls(path)
+        checkout.run("dvc", "init", "--quiet", "--no-scm")
+        assignments = [option for assignment in SMALL for option in ("--set", assignment)]
+        checkout.veribeat("dvc-yaml")
+        checkout.set_params(*assignments)
+        return checkout
+
+    def set_params(self, *assignments: str) -> None:
+        """Edit params.yaml through the workspace's own editor."""
+        values = [value for value in assignments if value != "--set"]
+        code = (
+            "import sys; from pathlib import Path; from flows.workspace import Workspace\n"
+            "place = Workspace.at(Path())\n"
+            "for value in sys.argv[1:]: place.set_param(value)\n"
+            "place.write_dvc_yaml()"
+        )
+        self.run(sys.executable, "-c", code, *values)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The test's environment with the running interpreter first on PATH and Prefect's home in the checkout."""
+        tools = str(Path(sys.executable).parent)
+        return {
+            **os.environ,
+            "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+            "DVC_NO_ANALYTICS": "true",
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "COLUMNS": "200",
+        }
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end and return its output."""
+        done = subprocess.run(
+            command, cwd=self.path, env=self.environment, capture_output=True, text=True, check=False, timeout=600
+        )
+        assert not check or done.returncode == 0, f"{command} exited with {done.returncode}:\n{done.stdout}{done.stderr}"
+        return done
+
+    def veribeat(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the `veribeat` command of this checkout."""
+        return self.run(sys.executable, "-m", "flows", *arguments, check=check)
+
+    def repro(self, *arguments: str) -> list[str]:
+        """`dvc repro`; returns the stages whose command ran."""
+        return _stages_run(self.run("dvc", "repro", *arguments).stdout)
+
+    def flow(self) -> list[str]:
+        """`veribeat run`; returns the stages whose command ran, and checks that all others ended as `Cached`."""
+        done = self.veribeat("run")
+        output = done.stdout + done.stderr
+        ran = _stages_run(output)
+        assert output.count("Finished in state Cached") == len(self.stages()) - len(ran), output
+        return ran
+
+    def stages(self) -> list[str]:
+        """Names of the stages, in the order of dvc.yaml."""
+        return list(yaml.safe_load((self.path / "dvc.yaml").read_text())["stages"])
+
+    def lock(self) -> str:
+        """The text of dvc.lock."""
+        return (self.path / "dvc.lock").read_text()
+
+    def output_hashes(self) -> dict[str, str]:
+        """MD5 of every output, by path, as dvc.lock records them."""
+        stages = yaml.safe_load(self.lock())["stages"].values()
+        return {output["path"]: output["md5"] for stage in stages for output in stage["outs"]}
+
+    def metrics(self) -> dict[str, object]:
+        """metrics.json of the arm `baseline`."""
+        content: dict[str, object] = json.loads((self.path / "out/calibrate-baseline/metrics.json").read_text())
+        return content
+
+
+def _stages_run(output: str) -> list[str]:
+    mark = "Running stage '"
+    return [line.split(mark)[1].split("'")[0] for line in output.splitlines() if mark in line]

@@ -1,0 +1,30 @@
+"""Fixtures that several kinds of tests share."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def ptbxl_root() -> Path:
+    """The real PTB-XL folder that PTBXL_ROOT names; without the variable the test is skipped."""
+    if "PTBXL_ROOT" not in os.environ:
+        pytest.skip("PTBXL_ROOT is not set")
+    root = Path(os.environ["PTBXL_ROOT"])
+    # A variable that leads nowhere is a mistake, not a reason to skip.
+    assert (root / "ptbxl_database.csv").is_file(), f"PTBXL_ROOT={root} is not a PTB-XL folder"
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _torch_as_found() -> Iterator[None]:
+    """Give the next test torch's own settings: flushed denormals break hypothesis's floats."""
+    yield
+    if "torch" in sys.modules:
+        import torch
+
+        torch.set_flush_denormal(False)
+        torch.use_deterministic_algorithms(False)

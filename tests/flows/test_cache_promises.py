@@ -1,0 +1,122 @@
+"""One cache, two engines: what runs again, what does not, and that equal inputs give equal bytes."""
+
+import fcntl
+import shutil
+from pathlib import Path
+
+import pytest
+from checkout import Checkout
+
+ALL = ["simulate", "ingest", "split", "train-baseline", "calibrate-baseline"]
+
+
+@pytest.fixture(scope="module")
+def after_flow(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout in which the flow has run once."""
+    checkout = Checkout.make(tmp_path_factory.mktemp("flow") / "checkout")
+    assert checkout.flow() == ALL
+    return checkout
+
+
+@pytest.fixture
+def done(after_flow: Checkout, tmp_path: Path) -> Checkout:
+    """A copy of that checkout, for one test to change."""
+    shutil.copytree(after_flow.path, tmp_path / "checkout", symlinks=True)
+    return Checkout(tmp_path / "checkout")
+
+
+def test_after_the_flow_dvc_repro_runs_nothing(done: Checkout) -> None:
+    assert done.repro() == []
+
+
+def test_after_dvc_repro_the_flow_runs_nothing_and_force_gives_the_same_lock(
+    after_flow: Checkout, tmp_path: Path
+) -> None:
+    checkout = Checkout.make(tmp_path / "checkout")
+    assert checkout.repro() == ALL
+    assert checkout.lock() == after_flow.lock()
+    assert checkout.flow() == []
+    assert checkout.repro("--force") == ALL
+    assert checkout.lock() == after_flow.lock()
+    assert checkout.repro("--force") == ALL
+    assert checkout.lock() == after_flow.lock()
+
+
+def test_a_changed_parameter_reruns_what_depends_on_it(done: Checkout) -> None:
+    before = done.output_hashes()
+    done.set_params("calibrate.step=0.25")
+    assert done.flow() == ["calibrate-baseline"]
+    after = done.output_hashes()
+    changed = {path for path in before if before[path] != after[path]}
+    assert "out/calibrate-baseline/classifier.json" in changed
+    assert all(path.startswith("out/calibrate-baseline/") for path in changed)
+
+
+def test_a_deleted_output_comes_back_from_the_cache(done: Checkout) -> None:
+    before = done.output_hashes()
+    for deleted in ("out/train-baseline/model.pt", "out/ingest/signals.npy"):
+        (done.path / deleted).unlink()
+    assert done.flow() == []
+    assert (done.path / "out/train-baseline/model.pt").is_file()
+    assert (done.path / "out/ingest/signals.npy").is_file()
+    assert done.output_hashes() == before
+
+
+@pytest.mark.parametrize(
+    ("module", "users"),
+    [
+        ("veribeat/metrics/thresholds.py", ["calibrate-baseline"]),
+        ("models/training.py", ["train-baseline"]),
+        ("models/backbones/cnn_gru_flow.py", ["train-baseline", "calibrate-baseline"]),
+        ("flows/pipeline.py", []),
+        ("tasks/stages.py", []),
+    ],
+)
+def test_an_edited_module_reruns_its_users_and_only_those(done: Checkout, module: str, users: list[str]) -> None:
+    file = done.path / module
+    file.write_text(file.read_text() + "\n# an edit that changes nothing\n")
+    before = done.output_hashes()
+    assert done.repro() == users
+    assert done.output_hashes() == before
+
+
+def test_a_second_run_in_a_busy_workspace_says_so(done: Checkout) -> None:
+    with (done.path / ".dvc/tmp/veribeat.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refused = done.veribeat("run", check=False)
+    assert refused.returncode == 2
+    (sentence,) = [line for line in refused.stderr.splitlines() if line.startswith("error: ")]
+    assert "Another run is busy" in sentence
+    assert "Traceback" not in refused.stdout + refused.stderr
+
+
+def test_bad_input_in_a_stage_is_one_sentence_and_exit_code_2(done: Checkout) -> None:
+    done.set_params("ingest.max_quarantined=0.0")
+    refused = done.veribeat("run", check=False)
+    assert refused.returncode == 2
+    (sentence,) = [line for line in refused.stderr.splitlines() if line.startswith("error: ")]
+    assert "quarantine" in sentence
+    assert "Traceback" not in refused.stdout + refused.stderr
+
+
+def test_the_modules_that_a_stage_loads_are_among_its_dependencies(done: Checkout) -> None:
+    report = (
+        "import atexit, runpy, sys\n"
+        "def show():\n"
+        "    own = [m for m in list(sys.modules.values()) if str(getattr(m, '__file__', '')).startswith(root)]\n"
+        "    print('LOADED', *sorted({m.__file__[len(root) + 1:] for m in own}), flush=True)\n"
+        "import os; root = os.getcwd(); sys.path.insert(0, root); atexit.register(show)\n"
+        "module, *sys.argv[1:] = sys.argv[1:]\n"
+        "runpy.run_module(module, run_name='__main__')\n"
+    )
+    import yaml
+
+    (done.path / "report.py").write_text(report)
+    stages = yaml.safe_load((done.path / "dvc.yaml").read_text())["stages"]
+    for name, stage in stages.items():
+        _, _, module, *arguments = stage["cmd"].split()
+        output = done.run("python", "report.py", module, *arguments).stdout
+        (line,) = [line for line in output.splitlines() if line.startswith("LOADED ")]
+        loaded = set(line.split()[1:]) - {"report.py"}
+        assert loaded, name
+        assert loaded <= set(stage["deps"]), f"{name} loads modules that dvc.yaml does not list"

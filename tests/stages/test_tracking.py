@@ -1,0 +1,475 @@
+"""The MLflow projection, on a workspace fabricated without running a stage."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.typing import NDArray
+from ruamel.yaml import YAML
+
+from flows.tracking.context import RunContext
+from flows.tracking.environment import quieten, tracking_uri, ui_command, ui_environment
+from flows.tracking.projection import ProjectionResult, project
+from models.backbones.registry import build_backbone
+from models.inference import predict_probabilities
+from tasks.calibrate import calibrate
+from tasks.params.calibrate import CalibrateParams
+from tasks.params.document import Params, read_params
+from tasks.stages import Stage, stages
+from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES
+from veribeat.data.card import data_card
+from veribeat.errors import InputError
+
+quieten()
+CODE = Path(__file__).resolve().parents[2]
+RECORDS = 60
+CONTEXT = RunContext(None, "0123abc", {})
+IN_FLOW = RunContext("11111111-2222-3333-4444-555555555555", "0123abc", {"ingest": 1.5}, git_dirty=True)
+
+
+class Fabricated:
+    """A workspace as the pipeline leaves it, with a random cohort and a model that has learnt nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.params: Params = read_params(path / "params.yaml")
+        self.stages: tuple[Stage, ...] = stages(self.params)
+        self.arm = min(self.params.arms)
+
+    @classmethod
+    def made_in(cls, path: Path) -> "Fabricated":
+        shutil.copyfile(CODE / "params.yaml", path / "params.yaml")
+        workspace = cls(path)
+        workspace._fill()
+        return workspace
+
+    @classmethod
+    def copied(cls, original: Path, path: Path) -> "Fabricated":
+        return cls(shutil.copytree(original, path))
+
+    def _fill(self) -> None:
+        path, arm = self.path, self.arm
+        for stage in self.stages:
+            (path / str(stage.folder)).mkdir(parents=True)
+        self._cohort()
+        self._train()
+        calibrate(
+            *(path / "out" / name for name in ("ingest", "split", f"train-{arm}", f"calibrate-{arm}")),
+            params=CalibrateParams(step=0.1),
+            backbone="cnn_gru_flow",
+            threads=1,
+        )
+        self.write_lock()
+
+    def _cohort(self) -> None:
+        random = np.random.default_rng(1)
+        out = self.path / "out"
+        for file in ("ptbxl_database.csv", "scp_statements.csv", "simulation_truth.csv"):
+            (out / "simulate" / file).write_text("x\n")
+        (out / "simulate" / "records100").mkdir()
+        shape = (RECORDS, RECORD_SAMPLES, len(LEADS))
+        np.save(out / "ingest" / "signals.npy", random.integers(-900, 900, shape, dtype=np.int16))
+        rows = np.arange(RECORDS)
+        records = pd.DataFrame(
+            {
+                "ecg_id": rows + 1,
+                "patient_id": rows + 1,
+                "age": 60.0,
+                "sex": np.int8(0),
+                "device": "d",
+                "fold": np.where(rows < 20, 1, np.where(rows < 40, 9, np.where(rows < 50, 8, 10))).astype(
+                    "int8"
+                ),
+                **{name: (rows + i) % 3 == 0 for i, name in enumerate(SUPERCLASSES)},
+            }
+        )
+        records.to_parquet(out / "ingest" / "records.parquet")
+        (out / "ingest" / "card.json").write_text(json.dumps(data_card(records, [])))
+        (out / "ingest" / "quarantine.csv").write_text("ecg_id,file,reason,detail\n")
+        roles = records[["ecg_id", "patient_id", "fold"]].assign(
+            row=rows, train=rows < 20, validation=(rows >= 20) & (rows < 40), test=rows >= 40
+        )
+        roles.to_parquet(out / "split" / "roles.parquet")
+        (out / "split" / "normalisation.json").write_text('{"mean_mv": 0.0, "records": 20, "std_mv": 0.5}')
+
+    def _train(self) -> None:
+        folder = self.path / "out" / f"train-{self.arm}"
+        torch.manual_seed(2)
+        torch.save(build_backbone("cnn_gru_flow").state_dict(), folder / "model.pt")
+        (folder / "training.json").write_text('{"best_epoch": 1, "epochs": 3, "validation_loss": 0.4}')
+        (folder / "history.csv").write_text("epoch,train_loss,val_loss\n0,0.7,0.6\n1,0.5,0.4\n2,0.3,0.5\n")
+
+    def write_lock(self, *, without: tuple[str, ...] = ()) -> None:
+        """dvc.lock as DVC would write it for the files that are there."""
+        document = YAML(typ="safe").load(self.path / "params.yaml")
+        made = {output: self.md5(output) for stage in self.stages for output in stage.outputs}
+        entries = {}
+        for stage in self.stages:
+            if stage.name in without:
+                continue
+            entries[stage.name] = {
+                "cmd": stage.command,
+                "deps": [
+                    {"path": path, "hash": "md5", "md5": made[path]} for path in stage.inputs if path in made
+                ],
+                "params": {"params.yaml": {key: _value(document, key) for key in stage.params}},
+                "outs": [{"path": path, "hash": "md5", "md5": made[path]} for path in stage.outputs],
+            }
+        YAML().dump({"schema": "2.0", "stages": entries}, self.path / "dvc.lock")
+
+    def md5(self, output: str) -> str:
+        path = self.path / output
+        return "0" * 32 + ".dir" if path.is_dir() else hashlib.md5(path.read_bytes()).hexdigest()
+
+    def file(self, stage: str, name: str) -> Path:
+        return self.path / "out" / f"{stage}-{self.arm}" / name
+
+    def project(self, context: RunContext = CONTEXT) -> ProjectionResult:
+        return project(self.path, self.params, self.stages, context)
+
+
+def _value(document: Any, key: str) -> Any:
+    for part in key.split("."):
+        document = document[part]
+    return document
+
+
+@pytest.fixture(autouse=True)
+def no_tracking_uri(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fabricated workspace with an MLflow store that has a database and no runs: making one takes seconds."""
+    workspace = Fabricated.made_in(tmp_path_factory.mktemp("pristine"))
+    from mlflow.tracking import MlflowClient
+
+    (workspace.path / "mlflow").mkdir()
+    MlflowClient(tracking_uri(workspace.path)).search_experiments()
+    return workspace.path
+
+
+@pytest.fixture
+def workspace(pristine: Path, tmp_path: Path) -> Fabricated:
+    return Fabricated.copied(pristine, tmp_path / "study")
+
+
+@pytest.fixture(scope="module")
+def projected(
+    pristine: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Fabricated, ProjectionResult]]:
+    """One projection, for the tests that only look at it."""
+    copy = Fabricated.copied(pristine, tmp_path_factory.mktemp("seen") / "study")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield copy, copy.project(IN_FLOW)
+
+
+def client_of(result: ProjectionResult) -> Any:
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(result.tracking_uri)
+
+
+def everything(result: ProjectionResult) -> dict[str, Any]:
+    """All runs with what they hold, to compare before and after."""
+    runs = client_of(result).search_runs([result.experiment_id])
+    return {run.info.run_id: run.to_dictionary() for run in runs}
+
+
+def test_the_child_holds_what_the_stages_wrote(projected: tuple[Fabricated, ProjectionResult]) -> None:
+    workspace, result = projected
+    run = client_of(result).get_run(result.children[workspace.arm])
+    arm = workspace.params.arms[workspace.arm]
+    preset = workspace.params.presets[arm.preset]
+    assert run.info.status == "FINISHED"
+    assert run.data.params["arm/backbone"] == arm.backbone
+    assert run.data.params["preset/learning_rate"] == str(preset.learning_rate)
+    assert run.data.params["compute/threads"] == str(workspace.params.compute.threads)
+    expected_tags = {
+        "arm": workspace.arm,
+        "seed": str(arm.seed),
+        "cohort": "simulated",
+        "git_sha": "0123abc",
+        "git_dirty": "true",
+        "dvc_lock": hashlib.sha256((workspace.path / "dvc.lock").read_bytes()).hexdigest(),
+        "prefect_flow_run": IN_FLOW.prefect_flow_run,
+        "mlflow.parentRunId": result.parent_run,
+    }
+    assert {key: run.data.tags.get(key) for key in expected_tags} == expected_tags
+    assert run.data.metrics["training/best_epoch"] == 1
+    metrics = json.loads(workspace.file("calibrate", "metrics.json").read_text())
+    assert run.data.metrics["test/calibrated/f1_macro"] == metrics["test"]["calibrated"]["f1_macro"]
+    assert (
+        run.data.metrics["validation/ranking/auroc_by_class/MI"]
+        == metrics["validation"]["ranking"]["auroc_by_class"]["MI"]
+    )
+
+
+def test_the_child_has_curves_files_and_the_dataset(projected: tuple[Fabricated, ProjectionResult]) -> None:
+    workspace, result = projected
+    client, run_id = client_of(result), result.children[workspace.arm]
+    losses = [(point.step, point.value) for point in client.get_metric_history(run_id, "curves/val_loss")]
+    assert losses == [(0, 0.6), (1, 0.4), (2, 0.5)]
+    files = {
+        file.path
+        for folder in ("evaluation", "figures", "data")
+        for file in client.list_artifacts(run_id, folder)
+    }
+    assert files >= {
+        "evaluation/classifier.json",
+        "evaluation/error_patterns.csv",
+        "figures/loss.png",
+        "figures/roc.png",
+        "data/card.json",
+    }
+    (logged,) = client.get_run(run_id).inputs.dataset_inputs
+    both = workspace.md5("out/ingest/signals.npy") + workspace.md5("out/ingest/records.parquet")
+    assert logged.dataset.digest == hashlib.md5(both.encode()).hexdigest()
+    assert json.loads(logged.dataset.profile)["records"] == RECORDS
+
+
+def test_the_parent_compares_the_arms(projected: tuple[Fabricated, ProjectionResult]) -> None:
+    workspace, result = projected
+    parent = client_of(result).get_run(result.parent_run)
+    child = client_of(result).get_run(result.children[workspace.arm])
+    assert parent.info.status == "FINISHED"
+    assert parent.data.tags[f"child.{workspace.arm}"] == child.info.run_id
+    assert parent.data.metrics[f"{workspace.arm}/f1_macro"] == child.data.metrics["test/calibrated/f1_macro"]
+    assert parent.data.metrics["records"] == RECORDS
+    assert parent.data.metrics["quarantined"] == 0
+    assert parent.data.metrics["minutes/ingest"] == 1.5
+    assert parent.data.params["split/validation"] == str(workspace.params.split.validation)
+
+
+def test_the_experiment_has_the_workspaces_name_and_folder(
+    projected: tuple[Fabricated, ProjectionResult],
+) -> None:
+    workspace, result = projected
+    experiment = client_of(result).get_experiment(result.experiment_id)
+    assert experiment.name == result.experiment == workspace.path.name
+    assert experiment.artifact_location == (workspace.path / "mlflow" / "artifacts").as_uri()
+    assert result.tracking_uri == f"sqlite:///{workspace.path}/mlflow/mlflow.db"
+    assert "MLFLOW_TRACKING_URI" not in os.environ
+
+
+def test_the_model_serves_in_a_process_of_its_own(
+    projected: tuple[Fabricated, ProjectionResult], tmp_path: Path
+) -> None:
+    workspace, result = projected
+    (model,) = client_of(result).search_logged_models([result.experiment_id])
+    folder = Path(model.artifact_location.removeprefix("file://"))
+    names = {file.suffix for file in folder.rglob("*")}
+    assert not names & {".pkl", ".pickle", ".joblib"}
+    required = (folder / "requirements.txt").read_text().split()
+    assert {line.partition("==")[0] for line in required} == {"mlflow", "numpy", "pandas", "torch"}
+    assert all("+" not in line for line in required)
+
+    signals: NDArray[np.int16] = np.load(workspace.path / "out" / "ingest" / "signals.npy")
+    np.save(tmp_path / "signals.npy", (signals / 1000).astype(np.float32))
+    decoy = tmp_path / "models"  # a package of the same name in the working directory must not win
+    decoy.mkdir()
+    (decoy / "__init__.py").write_text("raise ImportError('the wrong models')\n")
+    script = f"""
+import os, sys
+os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+import numpy as np, mlflow
+model = mlflow.pyfunc.load_model({str(folder)!r})
+table = model.predict(np.load("signals.npy"))
+table.to_json("table.json", double_precision=15)
+import models.bundle, veribeat.errors
+assert models.bundle.__file__.startswith({str(folder)!r}), models.bundle.__file__
+assert veribeat.errors.__file__.startswith({str(folder)!r}), veribeat.errors.__file__
+assert not {{"pytorch_lightning", "tasks", "flows", "prefect"}} & set(sys.modules)
+try:
+    model.predict(np.full((1, 1000, 12), 500, dtype=np.float32))
+except mlflow.exceptions.MlflowException as error:
+    assert error.error_code == "INVALID_PARAMETER_VALUE" and "millivolts" in error.message, error
+else:
+    raise AssertionError("500 mV were accepted")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    table = pd.read_json(tmp_path / "table.json")
+    backbone = build_backbone("cnn_gru_flow")
+    backbone.load_state_dict(torch.load(workspace.file("train", "model.pt"), weights_only=True))
+    expected = predict_probabilities(backbone.eval(), signals, np.arange(RECORDS))
+    np.testing.assert_allclose(table[list(SUPERCLASSES)], expected, atol=1e-6)
+    assert list(table.columns) == [*SUPERCLASSES, "labels"]
+    thresholds = json.loads(workspace.file("calibrate", "classifier.json").read_text())["thresholds"]
+    first = [name for name in SUPERCLASSES if expected[0][SUPERCLASSES.index(name)] >= thresholds[name]]
+    assert table["labels"].fillna("")[0] == ";".join(first)
+
+
+def test_a_second_projection_changes_nothing(workspace: Fabricated) -> None:
+    first = workspace.project(IN_FLOW)
+    before = everything(first)
+    second = workspace.project(IN_FLOW)
+    assert first.logged == (workspace.arm,)
+    assert second == replace(first, logged=())
+    assert everything(second) == before
+
+
+def test_another_run_points_to_the_arm_that_is_there(workspace: Fabricated) -> None:
+    first = workspace.project(CONTEXT)
+    second = workspace.project(IN_FLOW)
+    assert second.parent_run != first.parent_run
+    assert second.children == first.children
+    assert second.logged == ()
+    assert (
+        client_of(second).get_run(second.parent_run).data.tags[f"child.{workspace.arm}"]
+        == first.children[workspace.arm]
+    )
+
+
+def test_other_outputs_make_another_child(workspace: Fabricated) -> None:
+    first = workspace.project()
+    history = workspace.file("train", "history.csv")
+    history.write_text(history.read_text() + "3,0.2,0.6\n")
+    workspace.write_lock()
+    second = workspace.project()
+    assert second.logged == (workspace.arm,)
+    assert second.children != first.children
+    assert second.parent_run != first.parent_run
+    assert len(everything(second)) == 4
+
+
+def test_params_are_those_of_the_run_not_of_todays_file(workspace: Fabricated) -> None:
+    preset = workspace.params.arms[workspace.arm].preset
+    presets = {
+        **workspace.params.presets,
+        preset: workspace.params.presets[preset].model_copy(update={"patience": 99}),
+    }
+    workspace.params = workspace.params.model_copy(update={"presets": presets})
+    result = workspace.project()
+    run = client_of(result).get_run(result.children[workspace.arm])
+    assert run.data.params["preset/patience"] != "99"
+
+
+@pytest.mark.parametrize("step", ["log_curves", "log_files", "finish", "log_dataset"])
+def test_a_crash_leaves_one_child_after_the_next_projection(
+    workspace: Fabricated, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    from flows.tracking.store import Store
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, step, crash)
+        with pytest.raises(KeyboardInterrupt):
+            workspace.project()
+    result = workspace.project()
+    runs = everything(result)
+    assert set(runs) == {result.parent_run, result.children[workspace.arm]}
+    assert {run["info"]["status"] for run in runs.values()} == {"FINISHED"}
+    assert result.logged == (workspace.arm,)
+    assert len(client_of(result).search_logged_models([result.experiment_id])) == 1
+
+
+def test_a_training_without_calibration_is_replaced_once_calibrated(workspace: Fabricated) -> None:
+    workspace.write_lock(without=(f"calibrate-{workspace.arm}",))
+    partial = workspace.project()
+    run = client_of(partial).get_run(partial.children[workspace.arm])
+    assert run.data.metrics["curves/val_loss"] == 0.5
+    assert not any(name.startswith("test/") for name in run.data.metrics)
+    workspace.write_lock()
+    whole = workspace.project()
+    children = [run for run in everything(whole).values() if "arm" in run["data"]["tags"]]
+    assert [run["info"]["run_id"] for run in children] == [whole.children[workspace.arm]]
+
+
+def test_an_arm_of_an_earlier_cohort_is_not_logged_as_one_of_this(workspace: Fabricated) -> None:
+    lock = workspace.path / "dvc.lock"
+    signals = workspace.md5("out/ingest/signals.npy")
+    document = YAML(typ="safe").load(lock)
+    for file in document["stages"]["ingest"]["outs"]:
+        if file["md5"] == signals:
+            file["md5"] = "f" * 32
+    YAML().dump(document, lock)
+    result = workspace.project()
+    assert result.children == {}
+    assert result.skipped == (workspace.arm,)
+    assert client_of(result).get_run(result.parent_run).data.metrics["records"] == RECORDS
+
+
+def test_undefined_metrics_are_left_out_and_other_values_refused(workspace: Fabricated) -> None:
+    metrics = workspace.file("calibrate", "metrics.json")
+    metrics.write_text('{"test": {"calibrated": {"f1_macro": null, "f1_micro": 0.5}}}')
+    workspace.write_lock()
+    result = workspace.project()
+    logged = client_of(result).get_run(result.children[workspace.arm]).data.metrics
+    assert "test/calibrated/f1_macro" not in logged
+    assert logged["test/calibrated/f1_micro"] == 0.5
+    metrics.write_text('{"test": {"note": "good"}}')
+    workspace.write_lock()
+    with pytest.raises(InputError, match="test/note"):
+        workspace.project()
+
+
+def test_a_file_that_was_changed_by_hand_is_not_logged(workspace: Fabricated) -> None:
+    with workspace.file("calibrate", "metrics.json").open("a") as file:
+        file.write("\n")
+    with pytest.raises(InputError, match=r"metrics\.json is not what dvc\.lock records"):
+        workspace.project()
+    workspace.file("calibrate", "metrics.json").unlink()
+    with pytest.raises(InputError, match=r"metrics\.json is missing"):
+        workspace.project()
+
+
+@pytest.mark.parametrize("text", ["", "stages: [", "a: 1\n", "stages:\n  ingest: 3\n", "stages: {}\n"])
+def test_a_damaged_or_empty_lock_is_one_sentence(workspace: Fabricated, text: str) -> None:
+    (workspace.path / "dvc.lock").write_text(text)
+    with pytest.raises(InputError, match="run the pipeline"):
+        workspace.project()
+
+
+def test_nothing_to_log_without_a_lock(workspace: Fabricated) -> None:
+    (workspace.path / "dvc.lock").unlink()
+    with pytest.raises(InputError, match=r"dvc\.lock: run the pipeline"):
+        workspace.project()
+
+
+def test_a_deleted_experiment_says_how_to_go_on(workspace: Fabricated) -> None:
+    result = workspace.project()
+    client_of(result).delete_experiment(result.experiment_id)
+    with pytest.raises(InputError, match=f"restore --experiment-id {result.experiment_id}"):
+        workspace.project()
+
+
+def test_the_users_own_store_is_used(workspace: Fabricated, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(workspace.path / "mlflow", workspace.path / "elsewhere")
+    uri = f"sqlite:///{workspace.path}/elsewhere/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.chdir(workspace.path)
+    result = workspace.project()
+    assert result.tracking_uri == uri == os.environ["MLFLOW_TRACKING_URI"]
+    assert not (workspace.path / "mlflow" / "artifacts").exists()
+    assert uri in ui_command(workspace.path)
+
+
+def test_the_pages_are_served_from_the_store_on_this_machine_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ui_command(tmp_path)
+    assert tracking_uri(tmp_path) == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
+    assert tracking_uri(tmp_path) in command
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert ui_environment()["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example")
+    with pytest.raises(InputError, match=r"https://mlflow\.example"):
+        ui_command(tmp_path)
