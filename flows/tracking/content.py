@@ -117,8 +117,10 @@ def _consistent(lock: Lock, stages: Sequence[Stage]) -> dict[str, Stage]:
         locked = lock.stages.get(stage.name)
         if locked is None or not locked.outputs.keys() >= set(stage.outputs):
             continue
-        inputs = of_stages.intersection(stage.inputs)
-        if all(path in written and written[path] == locked.inputs.get(path) for path in inputs):
+        inputs = set(stage.inputs)
+        if locked.inputs.keys() >= inputs and all(
+            path in written and written[path] == locked.inputs[path] for path in inputs & of_stages
+        ):
             done[stage.name] = stage
             written |= locked.outputs
     return done

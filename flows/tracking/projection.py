@@ -110,9 +110,8 @@ def _child_tags(children: Mapping[str, str], experiment: str) -> dict[str, str]:
 
     An arm that an earlier run trained is a child of that run; here it is only named.
     """
-    links = [
-        f"- {arm}: [{run_id}](#/experiments/{experiment}/runs/{run_id})" for arm, run_id in children.items()
-    ]
+    page = "#/experiments/{}/runs/{}?workflowType=machine_learning"  # else the pages are those for language models
+    links = [f"- {arm}: [{run_id}]({page.format(experiment, run_id)})" for arm, run_id in children.items()]
     tags = {f"child.{arm}": run_id for arm, run_id in children.items()}
     return {**tags, "mlflow.note.content": "\n".join(["Arms:", "", *links])} if children else {}
 

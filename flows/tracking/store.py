@@ -120,7 +120,9 @@ class Store:
         """Write values per step, as (step, values), under "curves/"."""
         now = _now()
         points = [
-            Metric(f"curves/{name}", value, now, step) for step, values in curves for name, value in values.items()
+            Metric(f"curves/{name}", value, now, step)
+            for step, values in curves
+            for name, value in values.items()
         ]
         for some in _groups(points, METRICS_PER_CALL):
             self.client.log_batch(run_id, metrics=some)

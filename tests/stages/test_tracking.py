@@ -45,11 +45,14 @@ class Fabricated:
         self.path = path
         self.params: Params = read_params(path / "params.yaml")
         self.stages: tuple[Stage, ...] = stages(self.params)
-        self.arm = min(self.params.arms)
+        (self.arm,) = self.params.arms
 
     @classmethod
     def made_in(cls, path: Path) -> "Fabricated":
-        shutil.copyfile(CODE / "params.yaml", path / "params.yaml")
+        document = YAML(typ="safe").load(CODE / "params.yaml")
+        document["cohort"]["source"] = "simulated"
+        document["arms"] = {"baseline": document["arms"]["baseline"]}
+        YAML().dump(document, path / "params.yaml")
         workspace = cls(path)
         workspace._fill()
         return workspace
@@ -405,6 +408,14 @@ def test_an_arm_of_an_earlier_cohort_is_not_logged_as_one_of_this(workspace: Fab
     assert result.children == {}
     assert result.skipped == (workspace.arm,)
     assert client_of(result).get_run(result.parent_run).data.metrics["records"] == RECORDS
+
+
+def test_simulated_results_are_never_logged_as_ptbxl(workspace: Fabricated) -> None:
+    cohort = workspace.params.cohort.model_copy(update={"source": "ptbxl"})
+    workspace.params = workspace.params.model_copy(update={"cohort": cohort})
+    workspace.stages = stages(workspace.params)
+    with pytest.raises(InputError, match="no results"):
+        workspace.project()
 
 
 def test_undefined_metrics_are_left_out_and_other_values_refused(workspace: Fabricated) -> None:

@@ -29,7 +29,7 @@ R = 40
 @pytest.fixture(scope="module")
 def clean() -> Cohort:
     """Without noise and wrong labels, so that the waves can be measured."""
-    return simulate_cohort(2000, seed=7, wrong_label_share=0.0, noise=0.0)
+    return simulate_cohort(4000, seed=7, wrong_label_share=0.0, noise=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +38,14 @@ def noisy() -> Cohort:
 
 
 def median_beat(signal: np.ndarray) -> np.ndarray:
-    """(100, 12) mV around the QRS, baseline (PR segment) at 0."""
+    """(100, 12) mV around the QRS, baseline (the quietest moment before it) at 0."""
     velocity = np.linalg.norm(np.diff(signal.astype(float), axis=0), axis=1)
     centre = np.convolve(velocity, np.ones(9), mode="same")
     peaks, _ = find_peaks(centre, height=0.6 * centre.max(), distance=35)
     beats = [signal[p - R : p + 100 - R] for p in peaks if p >= R and p + 100 - R <= len(signal)]
     beat = np.median(beats, axis=0) / 1000
-    return beat - beat[R - 8]
+    quiet = R - 14 + int(np.argmin(np.linalg.norm(np.diff(beat[R - 15 : R - 5], axis=0), axis=1)))
+    return beat - beat[quiet]
 
 
 def beats_of(cohort: Cohort, column: str, value: str, *, least: float = 0.65, **where: str) -> np.ndarray:
@@ -56,13 +57,13 @@ def beats_of(cohort: Cohort, column: str, value: str, *, least: float = 0.65, **
     for name, wanted in where.items():
         chosen &= truth[name] == wanted
     rows = np.flatnonzero(chosen & cohort.table["extra_beats"].isna())
-    assert rows.size >= 2, f"too few records to judge {value}"
+    assert rows.size >= 3, f"too few records to judge {value}"
     return np.array([median_beat(cohort.signals[row]) for row in rows])
 
 
 def normal_beats(cohort: Cohort) -> np.ndarray:
     chosen = (cohort.truth["true_superclasses"] == "NORM") & (cohort.truth["rhythm"] == "SR")
-    rows = np.flatnonzero(chosen & cohort.table["extra_beats"].isna())[:200]
+    rows = np.flatnonzero(chosen & cohort.table["extra_beats"].isna())[:300]
     return np.array([median_beat(cohort.signals[row]) for row in rows])
 
 
@@ -77,8 +78,8 @@ def st_level(beats: np.ndarray, name: str) -> float:
 
 def qrs_samples(beats: np.ndarray) -> float:
     """Median QRS duration in samples, from where the leads move fast."""
-    velocity = np.linalg.norm(np.diff(beats, axis=1), axis=2)[:, R - 15 : R + 20]
-    fast = velocity > 0.12 * velocity.max(axis=1, keepdims=True)
+    velocity = np.linalg.norm(np.diff(beats, axis=1), axis=2)[:, R - 10 : R + 14]
+    fast = velocity > 0.15 * velocity.max(axis=1, keepdims=True)
     return float(np.median([np.ptp(np.flatnonzero(row)) + 1 for row in fast]))
 
 
@@ -141,9 +142,9 @@ def test_old_infarctions_leave_q_waves_and_take_r_waves(clean: Cohort) -> None:
 
 def test_left_bundle_block_is_broad_notched_and_discordant(clean: Cohort) -> None:
     beats = beats_of(clean, "statement_CD", "CLBBB", least=0.0)
-    assert qrs_samples(beats) >= 12
+    assert 12 <= qrs_samples(beats) <= 18
     assert np.median(lead(beats, "V1")[:, R - 10 : R + 12].min(axis=1)) < -0.9
-    assert np.median(lead(beats, "V1")[:, R - 10 : R + 12].max(axis=1)) < 0.25, "no R in V1"
+    assert np.median(lead(beats, "V1")[:, R - 10 : R + 5].max(axis=1)) < 0.1, "no R in V1"
     tops = [find_peaks(beat, height=0.25)[0] for beat in lead(beats, "V6")[:, R - 10 : R + 15]]
     assert np.mean([len(peaks) >= 2 for peaks in tops]) > 0.6, "M shape in V6"
     assert np.median(lead(beats, "V6")[:, R + 20 : R + 45].min(axis=1)) < -0.1, "T against the QRS in V6"
@@ -269,7 +270,7 @@ def test_a_regenerated_noise_level_scales_with_the_multiplier() -> None:
 def test_combinations_come_in_ptbxls_proportions(clean: Cohort) -> None:
     counts = clean.truth["true_superclasses"].value_counts()
     for name, per_ten_thousand in zip(combination_names(), COMBINATIONS.values(), strict=True):
-        assert abs(counts.get(name, 0) - 2000 * per_ten_thousand / sum(COMBINATIONS.values())) <= 1
+        assert abs(counts.get(name, 0) - 4000 * per_ten_thousand / sum(COMBINATIONS.values())) <= 1
 
 
 @pytest.mark.real
@@ -323,16 +324,16 @@ def test_patients_keep_to_one_fold_and_some_return(clean: Cohort) -> None:
     by_patient = clean.table.groupby("patient_id")
     assert by_patient["strat_fold"].nunique().max() == 1
     assert by_patient["sex"].nunique().max() == 1
-    assert (by_patient.size() > 1).sum() > 100
+    assert (by_patient.size() > 1).sum() > 200
 
 
 def test_folds_are_balanced(clean: Cohort) -> None:
     sizes = clean.table["strat_fold"].value_counts()
     assert sorted(sizes.index) == list(range(1, 11))
-    assert sizes.max() - sizes.min() <= 15
+    assert sizes.max() - sizes.min() <= 20
     for present in targets_of(clean.truth["given_superclasses"]).T:
         per_fold = clean.table["strat_fold"][present].value_counts()
-        assert per_fold.max() - per_fold.min() <= 8
+        assert per_fold.max() - per_fold.min() <= 12
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -13,7 +13,7 @@ RECORDS_PER_PATIENT = {1: 15915, 2: 1515, 3: 330, 4: 91, 5: 41, 6: 15, 7: 5, 8: 
 FOLDS = 10
 FOLD_PRIORITY = (9, 1, 10, 8, 2, 3, 4, 5, 6, 7)
 """Where a class with too few records for every fold goes first: validation, training, pool, query."""
-COVERED_FIRST = FOLD_PRIORITY[:4]
+COVERED_FIRST = FOLD_PRIORITY[:2]
 
 DEVICES = (
     ("CS-12   E", 1984, 1990, 0.5),
@@ -70,13 +70,9 @@ def assign_folds(patient: IntArray, targets: BoolArray) -> IntArray:
 
 
 def _cover(target: int, fold: IntArray, content: FloatArray, wanted: FloatArray) -> None:
-    """Give the fold `target` (0-based) one record of every class that unassigned patients still have.
-
-    No more than a tenth of the records and one, so that the other folds keep something.
-    """
-    limit = content[:, -1].sum() / FOLDS + 1
+    """Give the fold `target` (0-based) a record of every class that unassigned patients still have."""
     missing = content[:, :-1].sum(axis=0) > 0
-    while missing.any() and content[fold == target, -1].sum() < limit:
+    while missing.any():
         gain = (content[:, :-1] > 0)[:, missing].sum(axis=1) / content[:, -1]
         gain[fold >= 0] = 0
         best = int(np.argmax(gain))
@@ -91,7 +87,7 @@ def _fill_empty_folds(fold: IntArray, content: FloatArray) -> None:
     for empty in range(FOLDS):
         if not (fold == empty).any():
             sizes = np.bincount(fold, weights=content[:, -1], minlength=FOLDS)
-            sizes[[first - 1 for first in COVERED_FIRST[:2]]] = 0
+            sizes[[first - 1 for first in COVERED_FIRST]] = 0
             members = np.flatnonzero(fold == int(np.argmax(sizes)))
             # the patient with the fewest superclasses costs the other fold least
             fold[members[np.argmin(content[members, :-1].sum(1))]] = empty
