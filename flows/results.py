@@ -52,8 +52,7 @@ def result_tables(place: Workspace) -> tuple[ResultTable, ...]:
         if file.is_file():
             metrics[arm] = json.loads(file.read_text(encoding="utf-8"))
     if metrics:
-        tables += [_scores(metrics, name, published=published) for name in _sets(metrics)]
-        tables.append(_by_class(metrics))
+        tables += [_scores(metrics, published=published), _by_class(metrics)]
     return tuple(tables)
 
 
@@ -61,7 +60,8 @@ def show_results(folder: Path, console: Console) -> None:
     """Print the tables of the workspace in `folder`."""
     place = Workspace.at(folder)
     for table in result_tables(place):
-        shown = RichTable(*table.columns, title=table.title, title_justify="left")
+        console.print(f"\n{table.title}", highlight=False)
+        shown = RichTable(*table.columns)
         for column in shown.columns[1:]:
             column.justify = "right"
         for row in table.rows:
@@ -93,28 +93,30 @@ def _cohort(folder: Path, records: pd.DataFrame, *, published: bool) -> ResultTa
     return ResultTable(title, ("superclass", "records", "%"), rows)
 
 
-def _sets(metrics: dict[str, Any]) -> list[str]:
-    """The sets of records to show: each test fold, and all of them together."""
-    return [name for name in next(iter(metrics.values())) if name != "validation"]
+def _scores(metrics: dict[str, Any], *, published: bool) -> ResultTable:
+    first = next(iter(metrics.values()))
+    sets = [(arm, records) for records in first if records != "validation" for arm in metrics]
+    columns = [f"{arm}, {records.replace('_', ' ')}" for arm, records in sets]
 
+    def row(name: str, block: str, key: str, paper: float | None = None) -> tuple[str, ...]:
+        own = [_number(metrics[arm][records][block][key]) for arm, records in sets]
+        return (name, *own, *([_number(paper)] if published else []))
 
-def _scores(metrics: dict[str, Any], records: str, *, published: bool) -> ResultTable:
-    arms = list(metrics)
-    count = metrics[arms[0]][records]["records"]
-    # [CF]'s test set is fold 10 (its Table 5 counts 2,198 records), so only there is its column comparable.
-    beside = published and records == "fold_10"
-    rows: list[tuple[str, ...]] = []
-    for block, paper in (("at_half", AT_HALF), ("calibrated", CALIBRATED)):
-        when = "at 0.5" if block == "at_half" else "calibrated"
-        for key, name in THRESHOLDED.items():
-            own = [_number(metrics[arm][records][block][key]) for arm in arms]
-            rows.append((f"{name}, {when}", *own, *([_number(paper.get(key))] if beside else [])))
-    for block, names in (("ranking", RANKING), ("calibration", CALIBRATION)):
-        for key, name in names.items():
-            own = [_number(metrics[arm][records][block][key]) for arm in arms]
-            rows.append((name, *own, *([""] if beside else [])))
-    title = f"{records.replace('_', ' ').capitalize()}: {count} records"
-    return ResultTable(title, ("metric", *arms, *(["[CF]"] if beside else [])), tuple(rows))
+    rows = [
+        row(f"{name}, {when}", block, key, paper.get(key))
+        for block, when, paper in (("at_half", "at 0.5", AT_HALF), ("calibrated", "calibrated", CALIBRATED))
+        for key, name in THRESHOLDED.items()
+    ]
+    rows += [row(name, "ranking", key) for key, name in RANKING.items()]
+    rows += [row(name, "calibration", key) for key, name in CALIBRATION.items()]
+    counts = ", ".join(
+        f"{records.replace('_', ' ')} {first[records]['records']}"
+        for records in first
+        if records != "validation"
+    )
+    # [CF]'s test set is fold 10: the percentages of its Table 5 are shares of 2,198 records.
+    paper_column = ["[CF], fold 10"] if published else []
+    return ResultTable(f"Held-out records: {counts}", ("metric", *columns, *paper_column), tuple(rows))
 
 
 def _by_class(metrics: dict[str, Any]) -> ResultTable:

@@ -11,7 +11,16 @@ from pathlib import Path
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-CODE = ("flows", "tasks", "models", "veribeat", "constraints.txt", "params.yaml", "pyproject.toml", ".dvcignore")
+CODE = (
+    "flows",
+    "tasks",
+    "models",
+    "veribeat",
+    "constraints.txt",
+    "params.yaml",
+    "pyproject.toml",
+    ".dvcignore",
+)
 SMALL = ("simulate.records=160", "presets.short.max_epochs=2", "ingest.max_quarantined=0.5")
 
 
@@ -64,9 +73,17 @@ class Checkout:
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command to its end and return its output."""
         done = subprocess.run(
-            command, cwd=self.path, env=self.environment, capture_output=True, text=True, check=False, timeout=600
+            command,
+            cwd=self.path,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
         )
-        assert not check or done.returncode == 0, f"{command} exited with {done.returncode}:\n{done.stdout}{done.stderr}"
+        assert not check or done.returncode == 0, (
+            f"{command} exited with {done.returncode}:\n{done.stdout}{done.stderr}"
+        )
         return done
 
     def veribeat(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -100,7 +117,9 @@ class Checkout:
 
     def metrics(self) -> dict[str, object]:
         """metrics.json of the arm `baseline`."""
-        content: dict[str, object] = json.loads((self.path / "out/calibrate-baseline/metrics.json").read_text())
+        content: dict[str, object] = json.loads(
+            (self.path / "out/calibrate-baseline/metrics.json").read_text()
+        )
         return content
 
 

@@ -25,7 +25,7 @@ from flows.tracking.content import CohortVersion
 from veribeat.errors import InputError
 
 MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
-"""Without it MLflow's pages take an experiment for one about language models."""
+"""The kind that MLflow's own pages give an experiment whose runs train a model."""
 
 METRICS_PER_CALL = 1000
 PARAMS_PER_CALL = 100

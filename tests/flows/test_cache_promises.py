@@ -72,7 +72,9 @@ def test_a_deleted_output_comes_back_from_the_cache(done: Checkout) -> None:
         ("tasks/stages.py", []),
     ],
 )
-def test_an_edited_module_reruns_its_users_and_only_those(done: Checkout, module: str, users: list[str]) -> None:
+def test_an_edited_module_reruns_its_users_and_only_those(
+    done: Checkout, module: str, users: list[str]
+) -> None:
     file = done.path / module
     file.write_text(file.read_text() + "\n# an edit that changes nothing\n")
     before = done.output_hashes()

@@ -1,0 +1,103 @@
+"""`kill -9` at random moments, then another run: the same bytes as an undisturbed one."""
+
+import contextlib
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from checkout import Checkout
+
+LONGEST_WAIT = {"ingest": 6.0, "train-baseline": 12.0}
+"""Seconds after a stage's start within which it is killed: its imports, its work and DVC's bookkeeping."""
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout in which only the simulated records exist."""
+    checkout = Checkout.make(tmp_path_factory.mktemp("kills") / "checkout")
+    checkout.set_params("simulate.records=400", "presets.short.max_epochs=6")
+    assert checkout.repro("simulate") == ["simulate"]
+    return checkout
+
+
+@pytest.fixture(scope="module")
+def undisturbed(simulated: Checkout, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Hashes of every output of a run that nobody killed."""
+    checkout = _copy(simulated, tmp_path_factory.mktemp("undisturbed"))
+    checkout.flow()
+    return checkout.output_hashes()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("everything", [True, False], ids=["all-processes", "the-flow-alone"])
+@pytest.mark.parametrize("stage", ["ingest", "train-baseline"])
+@pytest.mark.parametrize("moment", range(5))
+def test_a_killed_run_can_be_run_again(
+    simulated: Checkout,
+    undisturbed: dict[str, str],
+    tmp_path: Path,
+    stage: str,
+    moment: int,
+    everything: bool,
+) -> None:
+    checkout = _copy(simulated, tmp_path)
+    wait = random.Random(f"{stage} {moment} {everything}").uniform(0, LONGEST_WAIT[stage])
+    _run_and_kill(checkout, stage, wait, everything=everything)
+    _run_until_done(checkout)
+    assert checkout.output_hashes() == undisturbed
+    for path, md5 in undisturbed.items():
+        file = checkout.path / path
+        if file.is_file():
+            assert hashlib.md5(file.read_bytes()).hexdigest() == md5, path
+    assert checkout.repro() == []
+
+
+def _copy(checkout: Checkout, folder: Path) -> Checkout:
+    shutil.copytree(checkout.path, folder / "checkout", symlinks=True)
+    return Checkout(folder / "checkout")
+
+
+def _run_and_kill(checkout: Checkout, stage: str, wait: float, *, everything: bool) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows", "run"],
+        cwd=checkout.path,
+        env=checkout.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if f"Running stage '{stage}'" in line:
+            break
+    else:
+        pytest.fail(f"the run ended before stage '{stage}'")
+    time.sleep(wait)
+    with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+        if everything:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.wait()
+
+
+def _run_until_done(checkout: Checkout) -> None:
+    """Run again; where the killed flow left its stage at work, the run is refused until that ends."""
+    for _ in range(60):
+        done = checkout.veribeat("run", check=False)
+        if done.returncode == 0:
+            return
+        output = done.stdout + done.stderr
+        assert done.returncode == 2, output
+        assert "already running" in output or "busy" in output, output
+        time.sleep(2)
+    pytest.fail("the stage that the killed flow left behind never ended")

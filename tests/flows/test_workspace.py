@@ -1,0 +1,79 @@
+"""Workspaces: making one, editing its parameters, refusing what cannot be one."""
+
+from pathlib import Path
+
+import pytest
+from bad_records import write_good_folder
+
+from flows.cli import main
+from flows.workspace import Workspace, create_workspace
+from veribeat.errors import InputError
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Path:
+    folder = tmp_path / "ptbxl"
+    folder.mkdir()
+    write_good_folder(folder)
+    return folder
+
+
+@pytest.fixture
+def workspace(cohort: Path, tmp_path: Path) -> Workspace:
+    return create_workspace(tmp_path / "workspace", cohort)
+
+
+def test_init_links_data_and_code_and_chooses_the_papers_recipe(workspace: Workspace, cohort: Path) -> None:
+    assert (workspace.path / "cohort").resolve() == cohort
+    params = workspace.params()
+    assert params.cohort.source == "ptbxl"
+    assert params.arms["baseline"].preset == "paper"
+    assert "code/tasks/ingest.py" in (workspace.path / "dvc.yaml").read_text()
+    assert str(cohort) not in (workspace.path / "dvc.yaml").read_text()
+
+
+def test_init_leaves_what_is_there_alone(workspace: Workspace, cohort: Path) -> None:
+    before = workspace.params_file.read_text()
+    with pytest.raises(InputError, match="is a workspace already"):
+        create_workspace(workspace.path, cohort)
+    assert workspace.params_file.read_text() == before
+
+
+def test_init_refuses_a_folder_that_is_not_ptbxl(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is not a PTB-XL folder"):
+        create_workspace(tmp_path / "workspace", tmp_path)
+    assert not (tmp_path / "workspace").exists()
+
+
+def test_set_edits_the_file_and_keeps_its_comments(workspace: Workspace) -> None:
+    assert workspace.set_param("ingest.max_quarantined=0.2") == "ingest.max_quarantined: 0.2"
+    assert workspace.params().ingest.max_quarantined == 0.2
+    assert "# share of records" in workspace.params_file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("ingest.max_quarantined=lots", "'ingest.max_quarantined' is 'lots'"),
+        ("ingest.unknown=1", "no key 'ingest.unknown'"),
+        ("ingest.max_quarantined", "not of the form"),
+        ("split.test=[1]", "split.train"),
+        ("split.test=[1", "not a YAML value"),
+    ],
+)
+def test_a_bad_edit_changes_nothing(workspace: Workspace, assignment: str, words: str) -> None:
+    before = workspace.params_file.read_text()
+    with pytest.raises(InputError, match=words.replace("[", r"\[")):
+        workspace.set_param(assignment)
+    assert workspace.params_file.read_text() == before
+    assert not list(workspace.path.glob("*.new"))
+
+
+def test_the_command_says_one_sentence_and_exits_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["veribeat", "status", "--workspace", str(tmp_path)])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err.startswith("error: ")

@@ -1,0 +1,65 @@
+"""The registry, and dvc.yaml generated from it."""
+
+from pathlib import Path
+
+import pytest
+
+from flows.code_dependencies import CODE_ROOT, code_files
+from flows.workspace import Workspace
+from tasks.params.document import Params, read_params
+from tasks.stages import Stage, stages
+
+
+@pytest.fixture(scope="module")
+def params() -> Params:
+    return read_params(CODE_ROOT / "params.yaml")
+
+
+def _stage(params: Params, name: str) -> Stage:
+    (found,) = [stage for stage in stages(params) if stage.name == name]
+    return found
+
+
+def test_the_committed_dvc_yaml_is_the_generated_one() -> None:
+    assert Workspace(CODE_ROOT).dvc_yaml_is_current(), "run 'veribeat dvc-yaml'"
+
+
+def test_every_input_is_written_by_an_earlier_stage(params: Params) -> None:
+    written: set[str] = set()
+    for stage in stages(params):
+        assert set(stage.inputs) <= written, stage.name
+        assert not set(stage.outputs) & written, stage.name
+        written |= set(stage.outputs)
+
+
+def test_a_real_cohort_replaces_the_simulated_one(params: Params) -> None:
+    real = params.model_copy(update={"cohort": params.cohort.model_copy(update={"source": "ptbxl"})})
+    assert [stage.name for stage in stages(real)] == [stage.name for stage in stages(params)][1:]
+    assert _stage(real, "ingest").command == "python -m tasks.ingest cohort"
+    assert "cohort/records100" in _stage(real, "ingest").inputs
+
+
+def test_code_dependencies_follow_imports_and_package_inits(params: Params) -> None:
+    files = code_files(_stage(params, "train-baseline"))
+    for file in ("tasks/train.py", "models/training.py", "models/__init__.py", "veribeat/conventions.py"):
+        assert file in files
+    assert "constraints.txt" in files
+    assert all((CODE_ROOT / file).is_file() for file in files)
+
+
+def test_a_stage_does_not_depend_on_the_registry_or_on_other_stages(params: Params) -> None:
+    modules = {stage.module.replace(".", "/") + ".py" for stage in stages(params)}
+    for stage in stages(params):
+        files = set(code_files(stage))
+        assert "tasks/stages.py" not in files
+        assert files & modules == {stage.module.replace(".", "/") + ".py"}
+        assert not any(Path(file).parts[0] == "flows" for file in files)
+
+
+def test_only_the_chosen_backbone_is_a_dependency(params: Params) -> None:
+    train = _stage(params, "train-baseline")
+    chosen = "models/backbones/cnn_gru_flow.py"
+    assert chosen in code_files(train)
+    without = Stage(train.name, train.module, train.inputs, train.params, train.files, chosen=())
+    assert chosen not in code_files(without)
+    assert "models/backbones/registry.py" in code_files(without)

@@ -1,0 +1,97 @@
+"""params.yaml: what is wrong is said in one sentence that names the key."""
+
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tasks.params.document import Params, read_params
+from tasks.params.reading import read_document, read_section
+from tasks.params.split import SplitParams
+from veribeat.errors import InputError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def params_file(tmp_path: Path) -> Path:
+    file = tmp_path / "params.yaml"
+    file.write_text((REPOSITORY / "params.yaml").read_text())
+    return file
+
+
+def _set(file: Path, key: str, value: object) -> None:
+    yaml = YAML(typ="safe")
+    document = yaml.load(file)
+    *parents, last = key.split(".")
+    block = document
+    for parent in parents:
+        block = block[parent]
+    block[last] = value
+    yaml.dump(document, file)
+
+
+def test_every_knob_is_in_the_file() -> None:
+    params = read_params(REPOSITORY / "params.yaml")
+    assert params.model_dump(mode="json") == read_document(REPOSITORY / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("ingest.max_quarantine", 0.1, ["unknown key 'ingest.max_quarantine'"]),
+        ("presets.paper.batchsize", 128, ["unknown key 'presets.paper.batchsize'"]),
+        ("compute.threads", "two", ["'compute.threads' is 'two'", "integer"]),
+        ("compute.threads", 0, ["'compute.threads' is 0", "greater than or equal to 1"]),
+        ("split.drop_unlabelled", "no", ["'split.drop_unlabelled' is 'no'", "boolean"]),
+        ("split.validation", [10], ["'split.validation'", "'split.pool'", "fold 10"]),
+        ("split.train", [1, 2, 9], ["'split.train'", "'split.validation'", "fold 9"]),
+        ("split.query", [7], ["'split.train'", "'split.query'", "fold 7"]),
+        ("split.background", [8], ["'split.background'", "'split.query'", "fold 8"]),
+        ("split.train", [1, 1], ["split.train", "twice"]),
+        ("split.train", [11], ["split.train.0", "11"]),
+        ("arms.baseline.backbone", "resnet9000", ["arms.baseline.backbone", "resnet9000", "cnn_gru_flow"]),
+        ("arms.baseline.preset", "quick", ["arms.baseline.preset", "quick", "paper"]),
+        ("cohort.source", "mimic", ["cohort.source", "mimic"]),
+        ("arms", {}, ["arms"]),
+    ],
+)
+def test_a_mistake_names_its_key(params_file: Path, key: str, value: object, words: list[str]) -> None:
+    _set(params_file, key, value)
+    with pytest.raises(InputError) as error:
+        read_params(params_file)
+    sentence = str(error.value)
+    assert "\n" not in sentence
+    for word in words:
+        assert word in sentence
+
+
+def test_a_missing_key_is_named(params_file: Path) -> None:
+    yaml = YAML(typ="safe")
+    document = yaml.load(params_file)
+    del document["split"]["pool"]
+    yaml.dump(document, params_file)
+    with pytest.raises(InputError, match=r"'split\.pool' is missing"):
+        read_params(params_file)
+    with pytest.raises(InputError, match=r"'split\.pool' is missing"):
+        read_section(SplitParams, "split", path=params_file)
+
+
+def test_a_missing_section_is_named(params_file: Path) -> None:
+    with pytest.raises(InputError, match=r"'arms\.erts' is missing"):
+        read_section(SplitParams, "arms", "erts", path=params_file)
+
+
+@pytest.mark.parametrize("text", ["a: [1", "a: 1\na: 2\n", "- 1\n", "\ta: 1"])
+def test_a_file_that_is_not_yaml_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(text)
+    with pytest.raises(InputError) as error:
+        read_params(file)
+    assert "\n" not in str(error.value)
+
+
+def test_params_are_immutable() -> None:
+    params: Params = read_params(REPOSITORY / "params.yaml")
+    with pytest.raises(ValueError, match="frozen"):
+        params.compute.threads = 3
