@@ -17,6 +17,9 @@ from veribeat.errors import InputError
 _RUNNING = "Running stage '{}'"
 """What DVC prints before it runs a stage's command, and never when the cache had the outputs."""
 
+_BUSY = ("is busy, it is being blocked by", "Unable to acquire lock")
+"""What DVC says when another of its processes, perhaps left behind by a killed flow, works in the workspace."""
+
 _HINTS = (
     "To track the changes with git",
     "git add ",
@@ -61,6 +64,8 @@ def reproduce(workspace: Workspace, stage: str, log: Callable[[str], None]) -> O
     if process.returncode:
         if sentence and last_error.endswith(f"exited with {EXIT_INPUT_ERROR}"):
             raise InputError(sentence)
+        if any(words in last_error for words in _BUSY):
+            raise InputError(f"Another DVC process is busy in {workspace.path}: wait for it to end, then run again.")
         raise StageFailed(f"Stage '{stage}' failed: {last_error or 'see the lines above'}.")
     _lock_backup(workspace.path).parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(workspace.path / "dvc.lock", _lock_backup(workspace.path))
