@@ -101,6 +101,20 @@ def log(workspace: WorkspaceOption = HERE) -> None:
 
 
 @app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Folder to make.")],
+    arm: Annotated[str, typer.Option(help="Arm of params.yaml.")] = "baseline",
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Copy an arm's weights, thresholds and metrics, with the dvc.lock that proves what they were made from."""
+    from flows.export import export_arm
+    from flows.workspace import Workspace
+
+    export_arm(Workspace.at(workspace), arm, folder)
+    print(f"Arm '{arm}' is in {folder}.")
+
+
+@app.command()
 def ui(workspace: WorkspaceOption = HERE) -> None:
     """Open MLflow's and Prefect's pages for a workspace, until Ctrl-C."""
     from flows.ui import serve_pages

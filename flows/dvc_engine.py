@@ -65,7 +65,9 @@ def reproduce(workspace: Workspace, stage: str, log: Callable[[str], None]) -> O
         if sentence and last_error.endswith(f"exited with {EXIT_INPUT_ERROR}"):
             raise InputError(sentence)
         if any(words in last_error for words in _BUSY):
-            raise InputError(f"Another DVC process is busy in {workspace.path}: wait for it to end, then run again.")
+            raise InputError(
+                f"Another DVC process is busy in {workspace.path}: wait for it to end, then run again."
+            )
         raise StageFailed(f"Stage '{stage}' failed: {last_error or 'see the lines above'}.")
     _lock_backup(workspace.path).parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(workspace.path / "dvc.lock", _lock_backup(workspace.path))

@@ -20,10 +20,13 @@ def serve_pages(place: Workspace) -> None:
         subprocess.Popen(ui_command(place.path), cwd=place.path, env=environment(ui_environment())),
         subprocess.Popen(prefect, cwd=place.path, env=environment(prefect_environment(place.path))),
     ]
-    print(
-        f"MLflow   http://127.0.0.1:{MLFLOW_PORT}\nPrefect  http://127.0.0.1:{PREFECT_PORT}\nCtrl-C stops both.",
-        flush=True,
-    )
+    pages = {
+        "MLflow": f"http://127.0.0.1:{MLFLOW_PORT}/#/experiments?workflowType=machine_learning",
+        "Prefect": f"http://127.0.0.1:{PREFECT_PORT}",
+    }
+    for name, address in pages.items():
+        print(f"{name:8} {address}")
+    print("Ctrl-C stops both.", flush=True)
     try:
         for server in servers:
             server.wait()
