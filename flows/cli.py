@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from flows import environment
+from flows.prefect_server import prefect_server
 from veribeat.errors import InputError
 
 EXIT_INPUT_ERROR = 2
@@ -55,16 +56,21 @@ def init(
 def run(workspace: WorkspaceOption = HERE, set_: SetOption = None) -> None:
     """Run every stage that is not up to date, log to MLflow and show the results."""
     place = _set_params(workspace, set_)
-    environment.use_prefect_of(place)
-    from flows.pipeline import INPUT_ERROR, pipeline
-    from flows.results import show_results
+    with prefect_server(place):
+        from flows.pipeline import INPUT_ERROR, pipeline  # Prefect reads its settings when it is imported
 
-    state = pipeline(place, return_state=True)
+        try:
+            state = pipeline(place, return_state=True)
+        except KeyboardInterrupt:
+            print("Interrupted: 'veribeat run' goes on where this run stopped.", file=sys.stderr)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
     if state.is_failed() or state.is_crashed():
         if state.name == INPUT_ERROR:
             raise InputError(state.message or "bad input")
         print(f"error: {state.message}", file=sys.stderr)
         raise typer.Exit(1)
+    from flows.results import show_results
+
     show_results(place, Console())
     folder = cast(Path, state.result())
     print(f"Page: {folder / 'index.html'}\nMLflow and Prefect: veribeat ui --workspace {workspace}")
@@ -173,6 +179,3 @@ def main() -> None:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(EXIT_INPUT_ERROR)
-    except KeyboardInterrupt:
-        print("interrupted; run again to resume", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)

@@ -20,17 +20,6 @@ def quieten_tools() -> None:
     os.environ.update(QUIET_TOOLS)
 
 
-def prefect_environment(workspace: Path) -> dict[str, str]:
-    """Where Prefect keeps the runs of a workspace; empty when the user names a server or a home of their own."""
-    if "PREFECT_API_URL" in os.environ or "PREFECT_HOME" in os.environ:
-        return {}
-    return {
-        "PREFECT_HOME": str(workspace / ".prefect"),
-        # The first start of the temporary server migrates its database, which takes longer than the default.
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
-    }
-
-
-def use_prefect_of(workspace: Path) -> None:
-    """Let Prefect, imported later, keep its runs in the workspace."""
-    os.environ.update(prefect_environment(workspace))
+def prefect_home(workspace: Path) -> Path:
+    """Where Prefect keeps the runs of a workspace, unless the user has chosen a home of their own."""
+    return Path(os.environ.get("PREFECT_HOME", workspace / ".prefect"))

@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 
 from flows.workspace import Workspace
 from veribeat.conventions import SUPERCLASSES
-from veribeat.data.published import beside_published
+from veribeat.data.published import MEAN_MV, STD_MV, TRAINING_RECORDS, beside_published
 from veribeat.metrics.published import AT_HALF, CALIBRATED
 
 THRESHOLDED = {
@@ -46,6 +46,11 @@ def result_tables(place: Workspace) -> tuple[ResultTable, ...]:
     records_file = place.path / "out" / "ingest" / "records.parquet"
     if records_file.is_file():
         tables.append(_cohort(place.path, pd.read_parquet(records_file), published=published))
+    normalisation_file = place.path / "out" / "split" / "normalisation.json"
+    if normalisation_file.is_file():
+        tables.append(
+            _normalisation(json.loads(normalisation_file.read_text(encoding="utf-8")), published=published)
+        )
     metrics = {}
     for arm in sorted(place.params().arms):
         file = place.path / "out" / f"calibrate-{arm}" / "metrics.json"
@@ -91,6 +96,15 @@ def _cohort(folder: Path, records: pd.DataFrame, *, published: bool) -> ResultTa
         (name, f"{counts[name]}", f"{100 * counts[name] / len(records):.2f}") for name in SUPERCLASSES
     )
     return ResultTable(title, ("superclass", "records", "%"), rows)
+
+
+def _normalisation(own: dict[str, Any], *, published: bool) -> ResultTable:
+    rows = [("this cohort", f"{own['records']}", f"{own['mean_mv']:.7f}", f"{own['std_mv']:.7f}")]
+    if published:
+        rows.append(("[CF] 4.2", f"{TRAINING_RECORDS}", f"{MEAN_MV:.7f}", f"{STD_MV:.7f}"))
+    return ResultTable(
+        "Normalisation, from the training folds", ("", "records", "mean, mV", "std, mV"), tuple(rows)
+    )
 
 
 def _scores(metrics: dict[str, Any], *, published: bool) -> ResultTable:

@@ -55,12 +55,28 @@ def test_a_killed_run_can_be_run_again(
     assert checkout.repro() == []
 
 
+@pytest.mark.slow
+def test_ctrl_c_ends_a_run_at_once_and_the_next_one_goes_on(
+    simulated: Checkout, undisturbed: dict[str, str], tmp_path: Path
+) -> None:
+    checkout = _copy(simulated, tmp_path)
+    process = _start(checkout, until="train-baseline")
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert "goes on where this run stopped" in output
+    assert "Traceback" not in output
+    assert checkout.flow() == ["train-baseline", "calibrate-baseline"]
+    assert checkout.output_hashes() == undisturbed
+
+
 def _copy(checkout: Checkout, folder: Path) -> Checkout:
     shutil.copytree(checkout.path, folder / "checkout", symlinks=True)
     return Checkout(folder / "checkout")
 
 
-def _run_and_kill(checkout: Checkout, stage: str, wait: float, *, everything: bool) -> None:
+def _start(checkout: Checkout, until: str) -> subprocess.Popen[str]:
+    """Start the flow and return when it has started a stage."""
     process = subprocess.Popen(
         [sys.executable, "-m", "flows", "run"],
         cwd=checkout.path,
@@ -72,10 +88,13 @@ def _run_and_kill(checkout: Checkout, stage: str, wait: float, *, everything: bo
     )
     assert process.stdout is not None
     for line in process.stdout:
-        if f"Running stage '{stage}'" in line:
-            break
-    else:
-        pytest.fail(f"the run ended before stage '{stage}'")
+        if f"Running stage '{until}'" in line:
+            return process
+    pytest.fail(f"the run ended before stage '{until}'")
+
+
+def _run_and_kill(checkout: Checkout, stage: str, wait: float, *, everything: bool) -> None:
+    process = _start(checkout, until=stage)
     time.sleep(wait)
     with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
         if everything:

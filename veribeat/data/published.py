@@ -9,6 +9,10 @@ from veribeat.data.card import class_counts
 
 RECORDS = 21_799
 
+TRAINING_RECORDS = 15_245
+MEAN_MV, STD_MV = -0.0008313, 0.2357998
+"""[CF] 4.2: records, mean and standard deviation of folds 1-7."""
+
 TABLE_1 = {"NORM": 9514, "MI": 5469, "STTC": 5235, "CD": 4898, "HYP": 2649}
 """[CF] Table 1: records per superclass."""
 
