@@ -19,10 +19,11 @@ def code_files(stage: Stage) -> tuple[str, ...]:
     """Files relative to CODE_ROOT, sorted: every module that the stage imports, directly or not, and the pinned
     environment.
 
-    Package `__init__` files count, because importing a module runs them. Modules that a registry offers count only
-    where the stage's parameters choose them (`Stage.chosen`).
+    Package `__init__` files count, because importing a module runs them. Of a registry such as
+    `models.backbones.registry` only the modules that the stage's parameters choose count (`Stage.chosen`), not the
+    registry itself: a backbone more must not retrain the others. What it may map a name to is fixed by a test.
     """
-    files = {_file_of(module) for module in _closure((stage.module, *stage.chosen))}
+    files = {_file_of(module) for module in _closure((stage.module, *stage.chosen)) - set(CHOICES)}
     return tuple(sorted(files | {"constraints.txt"}))
 
 

@@ -22,7 +22,7 @@ class EcgClassifier(lightning.LightningModule):
     def _loss(self, batch: tuple[Tensor, Tensor], name: str) -> Tensor:
         signals, targets = batch
         loss = binary_cross_entropy_with_logits(self(signals), targets)
-        self.log(name, loss, on_step=False, on_epoch=True, batch_size=len(targets), prog_bar=True)
+        self.log(name, loss, on_step=False, on_epoch=True, batch_size=len(targets))
         return loss
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:

@@ -49,12 +49,17 @@ def output_folder(stage: str) -> Iterator[Path]:
                 f"Stage '{stage}' is already running in {Path.cwd()}: wait for it to end, or stop it, then run again."
             ) from error
         scratch, final = SCRATCH / stage, OUT / stage
-        shutil.rmtree(scratch, ignore_errors=True)
+        _remove(scratch)
         scratch.mkdir()
         yield scratch
-        shutil.rmtree(final, ignore_errors=True)
+        _remove(final)
         final.parent.mkdir(exist_ok=True)
         scratch.replace(final)
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def write_json(path: Path, content: Any) -> None:

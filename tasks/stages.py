@@ -91,7 +91,7 @@ def stages(params: Params) -> tuple[Stage, ...]:
         module="tasks.split",
         inputs=(ingest.output("signals.npy"), ingest.output("records.parquet")),
         params=("split",),
-        files=("roles.parquet", "normalisation.json"),
+        files=("roles.parquet", "learning.parquet", "unused.csv", "normalisation.json"),
     )
     chain += [ingest, split]
     for name in sorted(params.arms):
@@ -101,13 +101,13 @@ def stages(params: Params) -> tuple[Stage, ...]:
 
 def _arm_stages(name: str, params: Params, ingest: Stage, split: Stage) -> tuple[Stage, Stage]:
     arm = params.arms[name]
-    cohort = (ingest.output("signals.npy"), ingest.output("records.parquet"), split.output("roles.parquet"))
+    cohort = (ingest.output("signals.npy"), ingest.output("records.parquet"))
     backbone = (f"models.backbones.{arm.backbone}",)
     train = Stage(
         name=f"train-{name}",
         module="tasks.train",
         arguments=(name,),
-        inputs=(*cohort, split.output("normalisation.json")),
+        inputs=(*cohort, split.output("learning.parquet"), split.output("normalisation.json")),
         params=(f"arms.{name}", f"presets.{arm.preset}", "compute"),
         files=("model.pt", "training.json"),
         plots=(Plot("history.csv", "epoch", ("train_loss", "val_loss"), f"Loss, {name}"),),
@@ -117,7 +117,7 @@ def _arm_stages(name: str, params: Params, ingest: Stage, split: Stage) -> tuple
         name=f"calibrate-{name}",
         module="tasks.calibrate",
         arguments=(name,),
-        inputs=(*cohort, *train.outputs),
+        inputs=(*cohort, split.output("roles.parquet"), *train.outputs),
         params=(f"arms.{name}.backbone", "calibrate", "cohort", "compute"),
         files=(
             "classifier.json",

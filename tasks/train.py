@@ -1,5 +1,6 @@
 """Stage `train-ARM`: train the arm's backbone to its early stop."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -16,21 +17,26 @@ from tasks.params.reading import read_section
 from tasks.params.train import ArmParams, ComputeParams, PresetParams
 from tasks.stage import OUT, output_folder, run, write_json
 from veribeat.conventions import SUPERCLASSES
-from veribeat.data.split import rows_of_role
 
 
 def train(ingest: Path, split: Path, out: Path, arm: ArmParams, preset: PresetParams, threads: int) -> None:
-    """Write model.pt (state dict of the best epoch), history.csv (losses per epoch) and training.json."""
+    """Write model.pt (state dict of the best epoch), history.csv (losses per epoch) and training.json.
+
+    `ingest` holds signals.npy and records.parquet, `split` learning.parquet and normalisation.json. Raises InputError
+    when the loss is no longer finite.
+    """
     make_deterministic(threads)
     signals = np.load(ingest / "signals.npy", mmap_mode="r")
     targets = pd.read_parquet(ingest / "records.parquet", columns=list(SUPERCLASSES)).to_numpy(dtype=bool)
-    roles = pd.read_parquet(split / "roles.parquet")
-    normalisation = pd.read_json(split / "normalisation.json", typ="series")
+    learning = pd.read_parquet(split / "learning.parquet")
+    train_rows, validation_rows = (
+        learning.loc[learning[role], "row"].to_numpy(dtype=np.int64) for role in ("train", "validation")
+    )
+    normalisation = json.loads((split / "normalisation.json").read_text(encoding="utf-8"))
 
     lightning.seed_everything(arm.seed, verbose=False)
     backbone = build_backbone(arm.backbone)
     backbone.normalise.set_statistics(normalisation["mean_mv"], normalisation["std_mv"])
-    train_rows, validation_rows = rows_of_role(roles, "train"), rows_of_role(roles, "validation")
     result = fit(
         backbone,
         StoredSignals(signals, train_rows, targets[train_rows]),

@@ -19,7 +19,7 @@ class ArmParams(Section):
 
     backbone: Annotated[str, AfterValidator(_known_backbone)]
     preset: str
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**32)  # what numpy and torch accept
 
 
 class PresetParams(Section):
@@ -27,9 +27,9 @@ class PresetParams(Section):
 
     max_epochs: int = Field(ge=1)
     patience: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
+    learning_rate: float = Field(gt=0, allow_inf_nan=False)
     batch_size: int = Field(ge=1)
-    gradient_clip_norm: float = Field(gt=0)
+    gradient_clip_norm: float = Field(gt=0, allow_inf_nan=False)
 
 
 class ComputeParams(Section):

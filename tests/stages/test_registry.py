@@ -6,6 +6,7 @@ import pytest
 
 from flows.code_dependencies import CODE_ROOT, code_files
 from flows.workspace import Workspace
+from models.backbones.registry import NAMES, build_backbone
 from tasks.params.document import Params, read_params
 from tasks.stages import Stage, stages
 
@@ -62,4 +63,10 @@ def test_only_the_chosen_backbone_is_a_dependency(params: Params) -> None:
     assert chosen in code_files(train)
     without = Stage(train.name, train.module, train.inputs, train.params, train.files, chosen=())
     assert chosen not in code_files(without)
-    assert "models/backbones/registry.py" in code_files(without)
+    assert "models/backbones/registry.py" not in code_files(train)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_registry_maps_a_name_to_the_module_of_that_name(name: str) -> None:
+    """Stages do not depend on the registry's text, so it must not be free to choose."""
+    assert type(build_backbone(name)).__module__ == f"models.backbones.{name}"

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from veribeat.conventions import SUPERCLASSES
 from veribeat.errors import InputError
@@ -37,10 +36,12 @@ def assign_roles(
     return roles
 
 
-def rows_of_role(roles: pd.DataFrame, role: str) -> NDArray[np.int64]:
-    """Rows of the signal array whose records play `role`, ascending."""
-    rows: NDArray[np.int64] = roles.loc[roles[role], "row"].to_numpy(dtype=np.int64)
-    return rows
+def unused_records(roles: pd.DataFrame, folds_of_role: Mapping[str, Sequence[int]]) -> pd.DataFrame:
+    """ecg_id and reason of each record of `assign_roles` that plays no role."""
+    unused = roles[~roles[list(folds_of_role)].any(axis=1)]
+    in_use = {fold for folds in folds_of_role.values() for fold in folds}
+    reason = np.where(unused["fold"].isin(in_use), "no superclass", "its fold has no role")
+    return pd.DataFrame({"ecg_id": unused["ecg_id"], "reason": reason})
 
 
 def _check_disjoint(roles: pd.DataFrame) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from veribeat.conventions import SUPERCLASSES
-from veribeat.data.split import assign_roles, rows_of_role
+from veribeat.data.roles import assign_roles, unused_records
 from veribeat.errors import InputError
 from veribeat.signal.statistics import mean_and_std_mv
 
@@ -27,19 +27,26 @@ def _records(folds: list[int], patients: list[int] | None = None) -> pd.DataFram
     return table
 
 
+def _rows(roles: pd.DataFrame, role: str) -> list[int]:
+    return roles.loc[roles[role], "row"].tolist()
+
+
 def test_records_play_every_role_of_their_fold() -> None:
     roles = assign_roles(_records([1, 2, 3, 4, 5, 6]), ROLES, drop_unlabelled=False)
-    assert rows_of_role(roles, "train").tolist() == [0, 1]
-    assert rows_of_role(roles, "validation").tolist() == rows_of_role(roles, "background").tolist() == [2]
-    assert rows_of_role(roles, "test").tolist() == [3, 4]
-    assert not roles.loc[5, list(ROLES)].any()  # fold 6 has no role, but its record is listed
+    assert _rows(roles, "train") == [0, 1]
+    assert _rows(roles, "validation") == _rows(roles, "background") == [2]
+    assert _rows(roles, "test") == [3, 4]
+    unused = unused_records(roles, ROLES)
+    assert unused.to_dict("records") == [{"ecg_id": 105, "reason": "its fold has no role"}]
 
 
 def test_unlabelled_records_can_be_dropped_from_every_role() -> None:
     records = _records([1, 1, 3, 4, 5])
     records.loc[1, "NORM"] = False
-    assert rows_of_role(assign_roles(records, ROLES, drop_unlabelled=False), "train").tolist() == [0, 1]
-    assert rows_of_role(assign_roles(records, ROLES, drop_unlabelled=True), "train").tolist() == [0]
+    assert _rows(assign_roles(records, ROLES, drop_unlabelled=False), "train") == [0, 1]
+    roles = assign_roles(records, ROLES, drop_unlabelled=True)
+    assert _rows(roles, "train") == [0]
+    assert unused_records(roles, ROLES).to_dict("records") == [{"ecg_id": 101, "reason": "no superclass"}]
 
 
 def test_a_patient_on_both_sides_is_refused() -> None:
