@@ -1,5 +1,6 @@
 """The command `veribeat`."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, cast
@@ -9,9 +10,9 @@ from rich.console import Console
 
 from flows import environment
 from flows.prefect_server import prefect_server
+from tasks.stage import EXIT_INPUT_ERROR
 from veribeat.errors import InputError
 
-EXIT_INPUT_ERROR = 2
 EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
@@ -47,9 +48,8 @@ def init(
     """Make a workspace on your own copy of PTB-XL."""
     from flows.workspace import create_workspace
 
-    workspace = create_workspace(folder, data)
-    _set_params(workspace.path, set_)
-    print(f"{folder} is ready. Next: veribeat run --workspace {folder}")
+    create_workspace(folder, data, set_ or [])
+    print(f"{folder} is ready. Next: veribeat run --workspace {shlex.quote(str(folder))}")
 
 
 @app.command()
@@ -73,7 +73,9 @@ def run(workspace: WorkspaceOption = HERE, set_: SetOption = None) -> None:
 
     show_results(place, Console())
     folder = cast(Path, state.result())
-    print(f"Page: {folder / 'index.html'}\nMLflow and Prefect: veribeat ui --workspace {workspace}")
+    print(
+        f"Page: {folder / 'index.html'}\nMLflow and Prefect: veribeat ui --workspace {shlex.quote(str(workspace))}"
+    )
 
 
 @app.command()
@@ -99,7 +101,8 @@ def log(workspace: WorkspaceOption = HERE) -> None:
 
     place = Workspace.at(workspace)
     git = git_state()
-    result = project(place.path, place.params(), place.stages(), RunContext(None, git.sha, {}, git.dirty))
+    with place.lock():
+        result = project(place.path, place.params(), place.stages(), RunContext(None, git.sha, {}, git.dirty))
     for arm, run_id in result.children.items():
         print(f"{arm}: {'logged' if arm in result.logged else 'was logged before'} as MLflow run {run_id}")
     for arm in result.skipped:
@@ -142,7 +145,8 @@ def dvc_yaml(
     place = Workspace.at(workspace)
     if check and not place.dvc_yaml_is_current():
         raise InputError("dvc.yaml is out of date: run 'veribeat dvc-yaml'.")
-    print("dvc.yaml changed." if place.write_dvc_yaml() else "dvc.yaml is up to date.")
+    with place.lock():
+        print("dvc.yaml changed." if place.write_dvc_yaml() else "dvc.yaml is up to date.")
 
 
 @data.command()
@@ -153,10 +157,9 @@ def synthetic(
 ) -> None:
     """Write a simulated cohort as a PTB-XL folder."""
     from flows.synthetic import write_cohort
-    from tasks.params.simulate import SimulateParams
 
-    write_cohort(folder, SimulateParams(records=records, seed=seed))
-    print(f"{records} simulated records in {folder}. Next: veribeat init WORKSPACE --data {folder}")
+    write_cohort(folder, records, seed)
+    print(f"{records} simulated records. Next: veribeat init WORKSPACE --data {shlex.quote(str(folder))}")
 
 
 def _set_params(folder: Path, assignments: list[str] | None) -> Path:
@@ -165,8 +168,7 @@ def _set_params(folder: Path, assignments: list[str] | None) -> Path:
     place = Workspace.at(folder)
     if assignments:
         with place.lock():
-            for assignment in assignments:
-                print(place.set_param(assignment))
+            print(*place.set_params(assignments), sep="\n")
             place.write_dvc_yaml()
     return place.path
 
@@ -178,4 +180,9 @@ def main() -> None:
         app(standalone_mode=True)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(EXIT_INPUT_ERROR)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"error: {error.filename}: {error.strerror}.", file=sys.stderr)
         sys.exit(EXIT_INPUT_ERROR)

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from flows.process import StreamedProcess
+from flows.tracking.lock import LOCK_FILE
 from flows.workspace import Workspace
 from tasks.stage import EXIT_INPUT_ERROR
 from veribeat.errors import InputError
@@ -49,7 +50,6 @@ def reproduce(workspace: Workspace, stage: str, log: Callable[[str], None]) -> O
 
     Raises InputError with the stage's own sentence for bad input, StageFailed for every other failure.
     """
-    repair_after_kill(workspace.path)
     process = StreamedProcess(["dvc", "repro", "--single-item", stage], cwd=workspace.path)
     outcome, sentence, last_error = Outcome.CACHED, "", ""
     for line in process.lines():
@@ -68,32 +68,51 @@ def reproduce(workspace: Workspace, stage: str, log: Callable[[str], None]) -> O
             raise InputError(
                 f"Another DVC process is busy in {workspace.path}: wait for it to end, then run again."
             )
-        raise StageFailed(f"Stage '{stage}' failed: {last_error or 'see the lines above'}.")
-    _lock_backup(workspace.path).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(workspace.path / "dvc.lock", _lock_backup(workspace.path))
+        raise StageFailed(f"Stage '{stage}' failed: {last_error or 'see the lines above'}")
+    _keep_lock(workspace.path)
     return outcome
 
 
-def repair_after_kill(workspace: Path) -> None:
+def repair_after_kill(workspace: Path, log: Callable[[str], None]) -> None:
     """Undo what a kill in the middle of DVC's own bookkeeping leaves behind.
 
     DVC rewrites dvc.lock and its table of readers and writers in place, so either can be found cut off. The table
-    is dropped (only the holder of the workspace's lock calls this); dvc.lock goes back to its state before the
-    killed stage, which then runs again or comes from the cache.
+    is dropped; dvc.lock goes back to its last whole state, from which the killed stage runs again or comes from the
+    cache, and the damaged one is kept as dvc.lock.damaged. Only the holder of the workspace's lock calls this.
+    Raises InputError when dvc.lock holds a merge conflict, which only its owner can resolve.
     """
     table = workspace / ".dvc" / "tmp" / "rwlock"
     if table.is_file() and not _parses(table, json.loads):
+        log(f"{table} was cut off by a kill; dropped.")
         table.unlink()
-    lock, backup = workspace / "dvc.lock", _lock_backup(workspace)
-    if lock.is_file() and not _parses(lock, _lock_schema):
-        if backup.is_file():
-            shutil.copyfile(backup, lock)
-        else:
-            lock.unlink()
+    lock, kept = workspace / LOCK_FILE, _kept_lock(workspace)
+    if not lock.is_file() or _parses(lock, _lock_schema):
+        return
+    if "<<<<<<<" in lock.read_text(encoding="utf-8", errors="replace"):
+        raise InputError(f"{lock} holds a merge conflict: resolve it, then run again.")
+    damaged = lock.with_name(f"{LOCK_FILE}.damaged")
+    lock.replace(damaged)
+    if kept.is_file() and _parses(kept, _lock_schema):
+        _copy_whole(kept, lock)
+    log(
+        f"{lock} was damaged, perhaps by a kill; it is kept as {damaged.name}, and its last whole state is restored."
+    )
 
 
-def _lock_backup(workspace: Path) -> Path:
-    return workspace / ".dvc" / "tmp" / "dvc.lock.before"
+def _keep_lock(workspace: Path) -> None:
+    _copy_whole(workspace / LOCK_FILE, _kept_lock(workspace))
+
+
+def _kept_lock(workspace: Path) -> Path:
+    """The state of dvc.lock after the last stage that ended well."""
+    return workspace / ".dvc" / "tmp" / "veribeat" / LOCK_FILE
+
+
+def _copy_whole(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = target.with_name(f"{target.name}.new")
+    shutil.copyfile(source, scratch)
+    scratch.replace(target)
 
 
 def _parses(file: Path, parse: Callable[[str], object]) -> bool:

@@ -3,7 +3,8 @@
 import shutil
 from pathlib import Path
 
-from flows.status import stage_states
+from flows.folders import new_folder
+from flows.status import UP_TO_DATE, stage_states
 from flows.workspace import Workspace
 from veribeat.errors import InputError
 
@@ -19,20 +20,17 @@ def export_arm(place: Workspace, arm: str, folder: Path) -> None:
     Raises InputError when `folder` exists, or the arm is not trained and calibrated with today's data, code and
     parameters: what is exported must be what dvc.lock says it is.
     """
-    if arm not in place.params().arms:
-        raise InputError(f"There is no arm '{arm}' in {place.params_file}.")
-    stale = {stage: state for stage, state in stage_states(place).items() if state != "up to date"}
-    for stage, state in stale.items():
-        raise InputError(f"Stage '{stage}' is not up to date ({state}): run 'veribeat run' first.")
-    if folder.exists():
-        raise InputError(f"{folder} exists already: choose another folder, or remove it first.")
-    scratch = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
+    params = place.params()
+    if arm not in params.arms:
+        raise InputError(f"{place.params_file} has no arm '{arm}', only {', '.join(sorted(params.arms))}.")
+    others = {f"{kind}-{name}" for name in params.arms if name != arm for kind in ("train", "calibrate")}
+    for stage, state in stage_states(place).items():
+        if stage not in others and state != UP_TO_DATE:
+            raise InputError(f"Stage '{stage}' is not up to date ({state}): run 'veribeat run' first.")
     out = place.path / "out"
     sources = [out / f"train-{arm}" / name for name in TRAINED]
     sources += [out / f"calibrate-{arm}" / name for name in CALIBRATED]
     sources += [place.path / name for name in KEY]
-    for source in sources:
-        shutil.copyfile(source, scratch / source.name)
-    scratch.replace(folder)
+    with new_folder(folder) as scratch:
+        for source in sources:
+            shutil.copyfile(source, scratch / source.name)

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from flows.dvc_engine import Outcome, repair_after_kill, reproduce
+from flows.dvc_engine import Outcome, StageFailed, repair_after_kill, reproduce
 from flows.provenance import RunRecord, StageRecord, git_state
 from flows.run_page import write_run_folder
 from flows.tracking.context import RunContext
@@ -30,6 +30,8 @@ def run_stage(workspace: Path, stage: str) -> State[Any]:
         outcome = reproduce(Workspace.at(workspace), stage, logger.info)
     except InputError as error:
         return Failed(name=INPUT_ERROR, message=str(error))
+    except StageFailed as error:
+        return Failed(message=str(error))  # the stage's own traceback is in the lines above
     if outcome is Outcome.CACHED:
         return Completed(name="Cached", message="DVC found nothing to run.", data=outcome)
     return Completed(data=outcome)
@@ -47,7 +49,7 @@ def pipeline(workspace: Path) -> State[Any]:
     """Run every stage of a workspace in order, then log to MLflow and write runs/<id>/.
 
     The final state's data is the run's folder. Ends in the failed state `InputError`, whose message is one
-    sentence, for bad input or a busy workspace; any other failure of a stage raises.
+    sentence, for bad input or a busy workspace, and in a plain failed state when a stage fails otherwise.
     """
     try:
         place = Workspace.at(workspace)
@@ -55,11 +57,14 @@ def pipeline(workspace: Path) -> State[Any]:
             return _run(place)
     except InputError as error:
         return Failed(name=INPUT_ERROR, message=str(error))
+    except StageFailed as error:
+        return Failed(message=str(error))
 
 
 def _run(place: Workspace) -> State[Any]:
     logger = get_run_logger()
-    repair_after_kill(place.path)
+    place.check_cohort()
+    repair_after_kill(place.path, logger.warning)
     if place.write_dvc_yaml():
         logger.info("dvc.yaml brought up to date with params.yaml and the code")
     records: list[StageRecord] = []
@@ -69,7 +74,7 @@ def _run(place: Workspace) -> State[Any]:
         if state.is_failed():
             if state.name == INPUT_ERROR:
                 raise InputError(state.message or f"Stage '{stage.name}' found bad input.")
-            state.result()  # raises what the stage raised
+            raise StageFailed(state.message or f"Stage '{stage.name}' failed.")
         outcome = Outcome.CACHED if state.name == "Cached" else Outcome.RAN
         records.append(StageRecord(stage.name, outcome, (time.monotonic() - started) / 60))
     run_id = str(flow_run.get_id())

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from flows.environment import prefect_home
 from flows.process import environment
+from veribeat.errors import InputError
 
 HOST = "127.0.0.1"
 START_SECONDS = 120
@@ -29,7 +30,7 @@ def prefect_server(workspace: Path) -> Iterator[None]:
 
     Does nothing where PREFECT_API_URL names a server of the user's. Prefect would start a temporary server by
     itself, but in the terminal's process group, where Ctrl-C kills it before the flow can report its end. Raises
-    RuntimeError when the server does not start.
+    InputError when the server does not start.
     """
     if "PREFECT_API_URL" in os.environ:
         yield
@@ -113,4 +114,4 @@ def _wait_until_healthy(server: subprocess.Popen[bytes], port: int, log: Path) -
                 return
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             time.sleep(0.1)
-    raise RuntimeError(f"Prefect's server did not start within {START_SECONDS} s; its log is {log}.")
+    raise InputError(f"Prefect's server did not start within {START_SECONDS} s; its log is {log}.")

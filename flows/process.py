@@ -24,18 +24,17 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def run_quietly(command: Sequence[str], cwd: Path) -> str:
-    """Run a command to its end and return its output; InputError with its last line when it fails."""
+    """Run a command to its end and return its standard output; InputError with its last line when it fails."""
     done = subprocess.run(
         command,
         cwd=cwd,
         env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        last = (done.stdout.strip().splitlines() or ["no output"])[-1]
+        last = (f"{done.stdout}\n{done.stderr}".strip().splitlines() or ["no output"])[-1]
         raise InputError(f"'{' '.join(command)}' failed in {cwd}: {last}")
     return done.stdout
 

@@ -41,7 +41,7 @@ def result_tables(place: Workspace) -> tuple[ResultTable, ...]:
 
     Stages that have not run leave their tables out.
     """
-    published = place.params().cohort.source == "ptbxl"
+    published = not place.params().cohort.simulated
     tables: list[ResultTable] = []
     records_file = place.path / "out" / "ingest" / "records.parquet"
     if records_file.is_file():
@@ -72,7 +72,7 @@ def show_results(folder: Path, console: Console) -> None:
         for row in table.rows:
             shown.add_row(*row)
         console.print(shown)
-    if place.params().cohort.source == "simulated":
+    if place.params().cohort.simulated:
         console.print("Simulated records: these figures say that the pipeline works, nothing about patients.")
 
 
@@ -108,8 +108,8 @@ def _normalisation(own: dict[str, Any], *, published: bool) -> ResultTable:
 
 
 def _scores(metrics: dict[str, Any], *, published: bool) -> ResultTable:
-    first = next(iter(metrics.values()))
-    sets = [(arm, records) for records in first if records != "validation" for arm in metrics]
+    names = sorted({records for sets in metrics.values() for records in sets} - {"validation"})
+    sets = [(arm, records) for records in names for arm in metrics if records in metrics[arm]]
     columns = [f"{arm}, {records.replace('_', ' ')}" for arm, records in sets]
 
     def row(name: str, block: str, key: str, paper: float | None = None) -> tuple[str, ...]:
@@ -123,11 +123,8 @@ def _scores(metrics: dict[str, Any], *, published: bool) -> ResultTable:
     ]
     rows += [row(name, "ranking", key) for key, name in RANKING.items()]
     rows += [row(name, "calibration", key) for key, name in CALIBRATION.items()]
-    counts = ", ".join(
-        f"{records.replace('_', ' ')} {first[records]['records']}"
-        for records in first
-        if records != "validation"
-    )
+    records_of = {records: metrics[arm][records]["records"] for arm, records in sets}
+    counts = ", ".join(f"{records.replace('_', ' ')} {count}" for records, count in records_of.items())
     # [CF]'s test set is fold 10: the percentages of its Table 5 are shares of 2,198 records.
     paper_column = ["[CF], fold 10"] if published else []
     return ResultTable(f"Held-out records: {counts}", ("metric", *columns, *paper_column), tuple(rows))

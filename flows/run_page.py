@@ -46,11 +46,12 @@ def _page(place: Workspace, record: RunRecord, provenance: dict[str, object]) ->
         lstrip_blocks=True,
     )
     figures = [
-        (path.parent.parent.name.removeprefix("calibrate-"), path.stem, _data_uri(path))
-        for path in sorted(place.path.glob("out/calibrate-*/figures/*.png"))
+        (arm, path.stem, _data_uri(path))
+        for arm in sorted(place.params().arms)
+        for path in sorted(place.path.glob(f"out/calibrate-{arm}/figures/*.png"))
     ]
     return templates.get_template("run.html").render(
-        simulated=place.params().cohort.source == "simulated",
+        simulated=place.params().cohort.simulated,
         name=place.path.name,
         record=record,
         tables=result_tables(place),

@@ -1,44 +1,65 @@
 """What in a workspace is up to date."""
 
 import json
+from collections import Counter
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from ruamel.yaml import YAML
 
 from flows.process import run_quietly
+from flows.tracking.lock import LOCK_FILE, read_lock
 from flows.workspace import Workspace
+
+UP_TO_DATE = "up to date"
+NOT_RUN = "not run yet"
+
+_KINDS = {"changed deps": "input", "changed outs": "output"}
 
 
 def stage_states(place: Workspace) -> dict[str, str]:
-    """For each stage "up to date", or what changed: files, parameters, missing outputs."""
-    report: dict[str, Any] = json.loads(run_quietly(["dvc", "status", "--json"], cwd=place.path) or "{}")
-    return {stage.name: _describe(report.get(stage.name, [])) for stage in place.stages()}
+    """For each stage that the parameters ask for: up to date, not run yet, or a summary of what changed."""
+    names = [stage.name for stage in place.stages()]
+    if not place.dvc_yaml_is_current():
+        # DVC would judge stages by an old definition, or not know them.
+        known = (
+            YAML(typ="safe").load(place.path / "dvc.yaml")["stages"]
+            if (place.path / "dvc.yaml").exists()
+            else {}
+        )
+        return {name: "its definition changed" if name in known else NOT_RUN for name in names}
+    done = read_lock(place.path).stages if (place.path / LOCK_FILE).exists() else {}
+    report: dict[str, Any] = json.loads(run_quietly(["dvc", "status", "--json"], cwd=place.path))
+    return {name: _describe(report.get(name, [])) if name in done else NOT_RUN for name in names}
 
 
 def show_status(place: Workspace, console: Console) -> None:
     """Print one row per stage."""
-    if not place.dvc_yaml_is_current():
-        console.print("dvc.yaml is not what params.yaml and the code ask for; 'veribeat run' updates it.")
-    table = Table("stage", "state", title=str(place.path), title_justify="left")
+    console.print(f"\n{place.path}", highlight=False)
+    table = Table("stage", "state")
     for stage, state in stage_states(place).items():
         table.add_row(stage, state)
     console.print(table)
 
 
 def _describe(changes: list[Any]) -> str:
-    parts: list[str] = []
+    """Such as "2 inputs modified (tasks/train.py, constraints.txt), 1 output deleted (out/train-erts/model.pt)"."""
+    files: dict[tuple[str, str], list[str]] = {}
+    words: Counter[str] = Counter()
     for change in changes:
         if isinstance(change, str):  # such as "changed command"
-            parts.append(change)
+            words[change] += 1
             continue
         for kind, items in change.items():
             for path, what in items.items():
-                detail = (
-                    ", ".join(f"{key} {value}" for key, value in what.items())
-                    if isinstance(what, dict)
-                    else what
-                )
-                side = "output" if kind == "changed outs" else "input"
-                parts.append(f"{side} {path}: {detail}")
-    return "; ".join(parts) or "up to date"
+                if isinstance(what, dict):  # parameters: what happened to which key
+                    for key, event in what.items():
+                        files.setdefault(("parameter", str(event)), []).append(str(key))
+                else:
+                    files.setdefault((_KINDS.get(kind, kind), str(what)), []).append(str(path))
+    parts = [
+        f"{len(names)} {kind}{'s' * (len(names) > 1)} {event} ({', '.join(names[:2])}{', ...' * (len(names) > 2)})"
+        for (kind, event), names in files.items()
+    ]
+    return ", ".join([*words, *parts]) or UP_TO_DATE

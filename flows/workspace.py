@@ -2,7 +2,7 @@
 
 import fcntl
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,12 @@ from ruamel.yaml.error import YAMLError
 
 from flows.code_dependencies import CODE_ROOT
 from flows.dvc_file import render
+from flows.folders import new_folder
 from flows.process import run_quietly
 from tasks.params.document import Params, read_params
 from tasks.params.reading import PARAMS_FILE, parse, read_document
 from tasks.stage import CODE_LINK
-from tasks.stages import PTBXL_FILES, Stage, stages
+from tasks.stages import PTBXL_FILES, SIMULATION_TRUTH, Stage, stages
 from veribeat.errors import InputError
 
 COHORT_LINK = Path("cohort")
@@ -33,7 +34,9 @@ class Workspace:
     def at(cls, path: Path) -> "Workspace":
         """The workspace in `path`; raises InputError when there is none."""
         resolved = path.resolve()
-        if not (resolved / PARAMS_FILE).is_file() or not (resolved / ".dvc").is_dir():
+        if (resolved / ".dvc").is_dir() and not (resolved / PARAMS_FILE).is_file():
+            raise InputError(f"The workspace {path} has no {PARAMS_FILE}: restore it, then run again.")
+        if not (resolved / ".dvc").is_dir():
             raise InputError(
                 f"{path} is not a workspace: make one with 'veribeat init {path} --data PTBXL_FOLDER'."
             )
@@ -71,28 +74,18 @@ class Workspace:
         file = self.path / "dvc.yaml"
         return file.is_file() and file.read_text(encoding="utf-8") == self.dvc_yaml()
 
-    def set_param(self, assignment: str) -> str:
-        """Edit params.yaml by "a.b=value" (value in YAML), keeping its comments; returns the line to show.
+    def set_params(self, assignments: Iterable[str]) -> list[str]:
+        """Edit params.yaml by assignments such as "a.b=value" (value in YAML), keeping its comments.
 
-        Raises InputError, and leaves the file alone, when the result would not be valid.
+        Returns a line to show for each. Raises InputError, and leaves the file alone, when the result of all of them
+        together would not be valid.
         """
-        key, equals, text = assignment.partition("=")
-        if not equals or not key:
-            raise InputError(f"'{assignment}' is not of the form section.key=value.")
+        read_document(self.params_file)  # says in one sentence what the editor below would not
         yaml = YAML()
         yaml.preserve_quotes = True
         yaml.width = 4096
         document = yaml.load(self.params_file)
-        *parents, last = key.split(".")
-        block: Any = document
-        for parent in parents:
-            block = block.get(parent) if isinstance(block, dict) else None
-        if not isinstance(block, dict) or last not in block:
-            raise InputError(f"{PARAMS_FILE}: there is no key '{key}' to set.")
-        try:
-            block[last] = YAML(typ="safe").load(text)
-        except YAMLError as error:
-            raise InputError(f"'{text}' is not a YAML value for '{key}'.") from error
+        lines = [_assign(document, assignment) for assignment in assignments]
         scratch = self.params_file.with_suffix(".yaml.new")
         try:
             yaml.dump(document, scratch)
@@ -100,7 +93,19 @@ class Workspace:
             scratch.replace(self.params_file)
         finally:
             scratch.unlink(missing_ok=True)
-        return f"{key}: {text}"
+        return lines
+
+    def check_cohort(self) -> None:
+        """Raise InputError when the link to the data leads to a folder that is no longer whole."""
+        link = self.path / COHORT_LINK
+        if self.params().cohort.source == "simulated":
+            return
+        for file in PTBXL_FILES:
+            if not (link / file).exists():
+                raise InputError(
+                    f"{link} leads to {link.resolve()}, which has no {file}: bring the data back, or point the link"
+                    " to where they are now."
+                )
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -120,31 +125,48 @@ class Workspace:
             yield
 
 
-def create_workspace(path: Path, data: Path) -> Workspace:
-    """Make `path` a workspace on the PTB-XL folder `data`, with the parameters of the paper's recipe.
+def create_workspace(path: Path, data: Path, assignments: Iterable[str] = ()) -> Workspace:
+    """Make `path` a workspace on the PTB-XL folder `data`, with the paper's recipe and then `assignments`.
 
     The folder becomes a DVC project of its own; links lead to the data and to the code, so that dvc.lock names
-    neither this machine's folders nor a copy of them. Raises InputError when `path` is a workspace already or
-    `data` is not a PTB-XL folder.
+    neither this machine's folders nor a copy of them. Raises InputError, and leaves nothing behind, when `path`
+    exists, `data` is not a PTB-XL folder, or an assignment is wrong.
     """
     for file in PTBXL_FILES:
         if not (data / file).exists():
             raise InputError(f"{data} is not a PTB-XL folder: it has no {file}.")
-    if (path / PARAMS_FILE).exists() or (path / ".dvc").exists():
-        raise InputError(f"{path} is a workspace already: choose another folder, or remove it first.")
     if path.resolve().is_relative_to(data.resolve()):
         raise InputError(f"{path} lies inside the data folder {data}: choose a folder outside of it.")
-    path.mkdir(parents=True, exist_ok=True)
-    run_quietly(["dvc", "init", "--quiet", "--no-scm"], cwd=path)
-    run_quietly(["dvc", "config", "core.analytics", "false"], cwd=path)
-    run_quietly(["dvc", "config", "core.check_update", "false"], cwd=path)
-    (path / ".dvcignore").write_text("/code\n/mlflow\n/runs\n/scratch\n/.prefect\n", encoding="utf-8")
-    (path / COHORT_LINK).symlink_to(data.resolve(), target_is_directory=True)
-    (path / CODE_LINK).symlink_to(CODE_ROOT, target_is_directory=True)
-    shutil.copyfile(CODE_ROOT / PARAMS_FILE, path / PARAMS_FILE)
-    workspace = Workspace(path.resolve())
-    workspace.set_param("cohort.source=ptbxl")
-    for arm in workspace.params().arms:
-        workspace.set_param(f"arms.{arm}.preset=paper")
-    workspace.write_dvc_yaml()
-    return workspace
+    simulated = (data / SIMULATION_TRUTH).exists()
+    with new_folder(path) as scratch:
+        run_quietly(["dvc", "init", "--quiet", "--no-scm"], cwd=scratch)
+        run_quietly(["dvc", "config", "core.analytics", "false"], cwd=scratch)
+        run_quietly(["dvc", "config", "core.check_update", "false"], cwd=scratch)
+        shutil.copyfile(CODE_ROOT / ".dvcignore", scratch / ".dvcignore")
+        shutil.copyfile(CODE_ROOT / PARAMS_FILE, scratch / PARAMS_FILE)
+        (scratch / COHORT_LINK).symlink_to(data.resolve(), target_is_directory=True)
+        (scratch / CODE_LINK).symlink_to(CODE_ROOT, target_is_directory=True)
+        workspace = Workspace(scratch.resolve())
+        source = "simulated_folder" if simulated else "ptbxl"
+        preset = "short" if simulated else "paper"
+        arms = [f"arms.{arm}.preset={preset}" for arm in workspace.params().arms]
+        workspace.set_params([f"cohort.source={source}", *arms, *assignments])
+        workspace.write_dvc_yaml()
+    return Workspace(path.resolve())
+
+
+def _assign(document: Any, assignment: str) -> str:
+    key, equals, text = assignment.partition("=")
+    if not equals or not key:
+        raise InputError(f"'{assignment}' is not of the form section.key=value.")
+    *parents, last = key.split(".")
+    block = document
+    for parent in parents:
+        block = block.get(parent) if isinstance(block, dict) else None
+    if not isinstance(block, dict) or last not in block:
+        raise InputError(f"{PARAMS_FILE}: there is no key '{key}' to set.")
+    try:
+        block[last] = YAML(typ="safe").load(text)
+    except YAMLError as error:
+        raise InputError(f"'{text}' is not a YAML value for '{key}'.") from error
+    return f"{key}: {text}"

@@ -170,7 +170,7 @@ def main() -> None:
     cohort = read_section(CohortParams, "cohort")
     backbone = read_section(ArmParams, "arms", name).backbone
     threads = read_section(ComputeParams, "compute").threads
-    banner = SIMULATED_BANNER if cohort.source == "simulated" else None
+    banner = SIMULATED_BANNER if cohort.simulated else None
     with output_folder(f"calibrate-{name}") as out:
         calibrate(
             OUT / "ingest", OUT / "split", OUT / f"train-{name}", out, params, backbone, threads, banner

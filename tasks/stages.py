@@ -60,6 +60,9 @@ class Plot:
 
 PTBXL_FILES = ("records100", "ptbxl_database.csv", "scp_statements.csv")
 
+SIMULATION_TRUTH = "simulation_truth.csv"
+"""What simulated records really show; only simulated cohorts have it."""
+
 CHOICES = {"models.backbones.registry": "models.backbones"}
 """Modules that pick one of several others by name, and the package of what they pick."""
 
@@ -74,7 +77,7 @@ def stages(params: Params) -> tuple[Stage, ...]:
             module="tasks.simulate",
             inputs=(),
             params=("simulate",),
-            files=(*PTBXL_FILES, "simulation_truth.csv"),
+            files=(*PTBXL_FILES, SIMULATION_TRUTH),
         )
         chain.append(simulate)
         source = str(simulate.folder)

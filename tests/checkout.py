@@ -53,7 +53,7 @@ class Checkout:
         code = (
             "import sys; from pathlib import Path; from flows.workspace import Workspace\n"
             "place = Workspace.at(Path())\n"
-            "for value in sys.argv[1:]: place.set_param(value)\n"
+            "place.set_params(sys.argv[1:])\n"
             "place.write_dvc_yaml()"
         )
         self.run(sys.executable, "-c", code, *values)

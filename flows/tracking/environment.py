@@ -5,13 +5,13 @@ import os
 import sys
 from pathlib import Path
 
+from flows.environment import QUIET_TOOLS
 from veribeat.errors import InputError
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"
 
 _QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
+    **QUIET_TOOLS,
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
@@ -47,7 +47,7 @@ def artifact_root(workspace: Path) -> str | None:
     return (store_folder(workspace) / "artifacts").as_uri()
 
 
-def ui_command(workspace: Path, port: int = 5000) -> list[str]:
+def ui_command(workspace: Path, port: int) -> list[str]:
     """The command that serves MLflow's pages for the workspace's store on this machine only.
 
     Raises InputError when the user's MLFLOW_TRACKING_URI is a server, which has pages of its own.

@@ -45,7 +45,7 @@ class Store:
         found = self.client.get_experiment_by_name(experiment)
         if found is None:
             self.experiment_id: str = self.client.create_experiment(
-                experiment, artifact_location=artifact_root
+                experiment, artifact_location=artifact_root, tags=MODEL_TRAINING
             )
         elif found.lifecycle_stage == LifecycleStage.DELETED:
             raise InputError(

@@ -1,6 +1,7 @@
 """The whole of params.yaml."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -12,6 +13,9 @@ from tasks.params.simulate import SimulateParams
 from tasks.params.split import SplitParams
 from tasks.params.train import ArmParams, ComputeParams, PresetParams
 
+# Names become parts of stage names, paths and DVC's dotted keys.
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
 
 class Params(Section):
     """Every knob, grouped by stage."""
@@ -21,17 +25,13 @@ class Params(Section):
     ingest: IngestParams
     split: SplitParams
     compute: ComputeParams
-    presets: dict[str, PresetParams] = Field(min_length=1)
-    arms: dict[str, ArmParams] = Field(min_length=1)
+    presets: dict[Name, PresetParams] = Field(min_length=1)
+    arms: dict[Name, ArmParams] = Field(min_length=1)
     calibrate: CalibrateParams
 
     @model_validator(mode="after")
     def _arms_are_complete(self) -> "Params":
         for name, arm in self.arms.items():
-            if not name.replace("_", "a").isalnum() or not name.islower():
-                raise ValueError(
-                    f"the arm 'arms.{name}' needs a name of lower-case letters, digits and underscores"
-                )
             if arm.preset not in self.presets:
                 known = ", ".join(sorted(self.presets))
                 raise ValueError(f"'arms.{name}.preset' is '{arm.preset}'; 'presets' has {known}")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from checkout import Checkout
 
-LONGEST_WAIT = {"ingest": 6.0, "train-baseline": 12.0}
+LONGEST_WAIT = {"ingest": 3.0, "train-baseline": 6.0}
 """Seconds after a stage's start within which it is killed: its imports, its work and DVC's bookkeeping."""
 
 
@@ -50,7 +50,8 @@ def test_a_killed_run_can_be_run_again(
     assert checkout.output_hashes() == undisturbed
     for path, md5 in undisturbed.items():
         file = checkout.path / path
-        if file.is_file():
+        assert file.exists(), path
+        if file.is_file():  # of folders DVC records a hash of its own making
             assert hashlib.md5(file.read_bytes()).hexdigest() == md5, path
     assert checkout.repro() == []
 

@@ -34,7 +34,7 @@ def test_init_links_data_and_code_and_chooses_the_papers_recipe(workspace: Works
 
 def test_init_leaves_what_is_there_alone(workspace: Workspace, cohort: Path) -> None:
     before = workspace.params_file.read_text()
-    with pytest.raises(InputError, match="is a workspace already"):
+    with pytest.raises(InputError, match="exists already"):
         create_workspace(workspace.path, cohort)
     assert workspace.params_file.read_text() == before
 
@@ -46,7 +46,7 @@ def test_init_refuses_a_folder_that_is_not_ptbxl(tmp_path: Path) -> None:
 
 
 def test_set_edits_the_file_and_keeps_its_comments(workspace: Workspace) -> None:
-    assert workspace.set_param("ingest.max_quarantined=0.2") == "ingest.max_quarantined: 0.2"
+    assert workspace.set_params(["ingest.max_quarantined=0.2"]) == ["ingest.max_quarantined: 0.2"]
     assert workspace.params().ingest.max_quarantined == 0.2
     assert "# share of records" in workspace.params_file.read_text()
 
@@ -64,7 +64,7 @@ def test_set_edits_the_file_and_keeps_its_comments(workspace: Workspace) -> None
 def test_a_bad_edit_changes_nothing(workspace: Workspace, assignment: str, words: str) -> None:
     before = workspace.params_file.read_text()
     with pytest.raises(InputError, match=words.replace("[", r"\[")):
-        workspace.set_param(assignment)
+        workspace.set_params(["calibrate.step=0.5", assignment])
     assert workspace.params_file.read_text() == before
     assert not list(workspace.path.glob("*.new"))
 

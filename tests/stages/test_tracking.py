@@ -104,6 +104,8 @@ class Fabricated:
             row=rows, train=rows < 20, validation=(rows >= 20) & (rows < 40), test=rows >= 40
         )
         roles.to_parquet(out / "split" / "roles.parquet")
+        roles[["row", "train", "validation"]].to_parquet(out / "split" / "learning.parquet")
+        (out / "split" / "unused.csv").write_text("ecg_id,reason\n")
         (out / "split" / "normalisation.json").write_text('{"mean_mv": 0.0, "records": 20, "std_mv": 0.5}')
 
     def _train(self) -> None:
@@ -470,17 +472,17 @@ def test_the_users_own_store_is_used(workspace: Fabricated, monkeypatch: pytest.
     result = workspace.project()
     assert result.tracking_uri == uri == os.environ["MLFLOW_TRACKING_URI"]
     assert not (workspace.path / "mlflow" / "artifacts").exists()
-    assert uri in ui_command(workspace.path)
+    assert uri in ui_command(workspace.path, 5000)
 
 
 def test_the_pages_are_served_from_the_store_on_this_machine_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = ui_command(tmp_path)
+    command = ui_command(tmp_path, 5000)
     assert tracking_uri(tmp_path) == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
     assert tracking_uri(tmp_path) in command
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert ui_environment()["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example")
     with pytest.raises(InputError, match=r"https://mlflow\.example"):
-        ui_command(tmp_path)
+        ui_command(tmp_path, 5000)

@@ -35,18 +35,6 @@ CALIBRATED: Final[dict[str, float]] = {
 }
 """[CF] A.2: one threshold per class, from validation."""
 
-THRESHOLDS_AS_PRINTED: Final[dict[str, float]] = {
-    "NORM": 0.307,
-    "MI": 0.316,
-    "CD": 0.336,
-    "STTC": 0.352,
-    "HYP": 0.446,
-}
-"""[CF] A.2, under the names the paper prints; see the warning above."""
-
-AUROC_AS_PRINTED: Final[dict[str, float]] = {"STTC": 0.94, "HYP": 0.92, "NORM": 0.89, "MI": 0.89, "CD": 0.89}
-"""[CF] A.2 and Fig 7 (validation), under the names the paper prints; see the warning above."""
-
 TABLE_5: Final[tuple[tuple[str, str, float], ...]] = (
     ("MI", "NORM", 3.14),
     ("NORM", "none", 2.46),

@@ -1,0 +1,144 @@
+"""What a user types: each command's answer, and one sentence with exit code 2 for what is wrong."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from checkout import Checkout
+
+from flows.cli import main
+from flows.dvc_engine import repair_after_kill
+from models.bundle import Classifier
+from veribeat.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A small checkout whose pipeline has run by `dvc repro`, so that no Prefect server is needed."""
+    checkout = Checkout.make(tmp_path_factory.mktemp("ran") / "a checkout")
+    checkout.repro()
+    return checkout
+
+
+def _call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr("sys.argv", ["veribeat", *arguments])
+    try:
+        main()
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
+    return 0
+
+
+def test_status_names_each_stage_and_shows_the_results(ran: Checkout) -> None:
+    output = ran.veribeat("status").stdout
+    for stage in ran.stages():
+        (row,) = [line for line in output.splitlines() if f" {stage} " in line]
+        assert "up to date" in row
+    assert "macro-AUROC" in output
+    assert "Simulated records" in output
+
+
+def test_status_tells_what_changed_and_what_never_ran(ran: Checkout, tmp_path: Path) -> None:
+    checkout = Checkout(shutil.copytree(ran.path, tmp_path / "checkout", symlinks=True))
+    (checkout.path / "out/train-baseline/model.pt").unlink()
+    file = checkout.path / "veribeat/metrics/thresholds.py"
+    file.write_text(file.read_text() + "\n# an edit\n")
+    output = checkout.veribeat("status").stdout
+    assert "1 output deleted (out/train-baseline/model.pt)" in output
+    assert "1 input modified (veribeat/metrics/thresholds.py)" in output
+    params = (checkout.path / "params.yaml").read_text()
+    arm = "  other:\n    backbone: cnn_gru_flow\n    preset: short\n    seed: 2\n"
+    (checkout.path / "params.yaml").write_text(params.replace("arms:\n", f"arms:\n{arm}"))
+    output = checkout.veribeat("status").stdout
+    (row,) = [line for line in output.splitlines() if " train-other " in line]
+    assert "not run yet" in row
+
+
+def test_export_takes_an_arm_that_is_up_to_date(ran: Checkout, tmp_path: Path) -> None:
+    ran.veribeat("export", str(tmp_path / "model"))
+    assert Classifier.load(tmp_path / "model").thresholds
+    assert (tmp_path / "model/dvc.lock").read_text() == ran.lock()
+    again = ran.veribeat("export", str(tmp_path / "model"), check=False)
+    assert (again.returncode, "exists already" in again.stderr) == (2, True)
+    unknown = ran.veribeat("export", str(tmp_path / "other"), "--arm", "erts", check=False)
+    assert (unknown.returncode, "no arm 'erts'" in unknown.stderr) == (2, True)
+
+
+def test_export_refuses_an_arm_that_is_not(ran: Checkout, tmp_path: Path) -> None:
+    checkout = Checkout(shutil.copytree(ran.path, tmp_path / "checkout", symlinks=True))
+    checkout.set_params("calibrate.step=0.25")
+    refused = checkout.veribeat("export", str(tmp_path / "model"), check=False)
+    assert refused.returncode == 2
+    assert "Stage 'calibrate-baseline' is not up to date" in refused.stderr
+    assert not list(tmp_path.glob("*model*"))
+
+
+def test_a_simulated_folder_stays_simulated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _call(monkeypatch, "data", "synthetic", str(tmp_path / "cohort"), "--records", "40") == 0
+    assert _call(monkeypatch, "init", str(tmp_path / "w"), "--data", str(tmp_path / "cohort")) == 0
+    assert "source: simulated_folder" in (tmp_path / "w/params.yaml").read_text()
+    assert _call(monkeypatch, "data", "synthetic", str(tmp_path / "cohort")) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["data", "synthetic", "{tmp}/x", "--records", "200000"], "simulate.records"),
+        (["data", "synthetic", "/proc/x/y"], "/proc/x"),
+        (["init", "{tmp}/w", "--data", "{tmp}/nowhere"], "is not a PTB-XL folder"),
+        (["run", "--workspace", "{tmp}"], "is not a workspace"),
+        (["status", "--workspace", "{tmp}/nowhere"], "is not a workspace"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert _call(monkeypatch, *(argument.format(tmp=tmp_path) for argument in arguments)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_data_that_vanished_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cohort, workspace = tmp_path / "cohort", tmp_path / "w"
+    assert _call(monkeypatch, "data", "synthetic", str(cohort), "--records", "40") == 0
+    assert _call(monkeypatch, "init", str(workspace), "--data", str(cohort)) == 0
+    shutil.rmtree(cohort)
+    refused = Checkout(Path(__file__).parents[2]).veribeat("run", "--workspace", str(workspace), check=False)
+    assert refused.returncode == 2
+    (sentence,) = [line for line in refused.stderr.splitlines() if line.startswith("error: ")]
+    assert "bring the data back" in sentence
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_lock_that_was_cut_off_goes_back_to_its_last_whole_state(ran: Checkout, tmp_path: Path) -> None:
+    checkout = Checkout(shutil.copytree(ran.path, tmp_path / "checkout", symlinks=True))
+    lock, kept = checkout.path / "dvc.lock", checkout.path / ".dvc/tmp/veribeat/dvc.lock"
+    whole = lock.read_text()
+    kept.parent.mkdir(parents=True)
+    kept.write_text(whole)
+    lock.write_text(whole[: len(whole) // 2] + '"')
+    (checkout.path / ".dvc/tmp/rwlock").write_text('{"write": ')
+    told: list[str] = []
+    repair_after_kill(checkout.path, told.append)
+    assert lock.read_text() == whole
+    assert (checkout.path / "dvc.lock.damaged").is_file()
+    assert len(told) == 2
+    repair_after_kill(checkout.path, told.append)
+    assert len(told) == 2
+
+
+def test_a_merge_conflict_in_the_lock_is_left_to_its_owner(tmp_path: Path) -> None:
+    conflict = "<<<<<<< HEAD\nschema: '2.0'\n=======\nschema: '3.0'\n>>>>>>> other\n"
+    (tmp_path / "dvc.lock").write_text(conflict)
+    with pytest.raises(InputError, match="merge conflict"):
+        repair_after_kill(tmp_path, print)
+    assert (tmp_path / "dvc.lock").read_text() == conflict
