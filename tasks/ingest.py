@@ -27,10 +27,13 @@ from veribeat.conventions import LEADS, RECORD_SAMPLES
 from veribeat.data.card import data_card
 from veribeat.data.labels import superclass_by_code
 from veribeat.data.ptbxl_table import REQUIRED_COLUMNS, select_rows, whole_number
-from veribeat.data.quarantine import Quarantined, RecordRejected, check_share
+from veribeat.data.quarantine import Quarantined, Reason, RecordRejected, check_share
 from veribeat.data.schema import validate_records
 from veribeat.data.wfdb_record import read_record
 from veribeat.errors import InputError
+
+RECORDS_FOLDER = "records100"
+"""Where PTB-XL keeps its records at 100 Hz."""
 
 CHUNK = 256
 """Records read by one call of a worker, and copied at a time: 6 MB."""
@@ -40,7 +43,7 @@ CHUNK = 256
 class Chunk:
     """A worker's share: which files go to which rows of the scratch array."""
 
-    root: Path
+    records: Path
     scratch: Path
     first_row: int
     filenames: tuple[str, ...]
@@ -61,7 +64,9 @@ def ingest(source: Path, out: Path, params: IngestParams, workers: int | None = 
     check_share(quarantined, len(rows), params.max_quarantined)
     scratch = out / "signals.scratch.npy"
     try:
-        rejections = read_signals(source.resolve(), candidates, scratch, params, workers or available_cores())
+        rejections = read_signals(
+            (source / RECORDS_FOLDER).resolve(), candidates, scratch, params, workers or available_cores()
+        )
         quarantined += [
             Quarantined(
                 str(candidates["ecg_id"][row]),
@@ -119,13 +124,13 @@ def read_csv(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
 
 
 def read_signals(
-    root: Path, candidates: pd.DataFrame, scratch: Path, params: IngestParams, workers: int
+    records: Path, candidates: pd.DataFrame, scratch: Path, params: IngestParams, workers: int
 ) -> dict[int, RecordRejected]:
     """Read every candidate into its row of the scratch array; returns row -> rejection where that failed."""
     total = len(candidates)
     new_signals(scratch, total)
     chunks = [
-        Chunk(root, scratch, first, tuple(candidates["filename"][first : first + CHUNK]), params)
+        Chunk(records, scratch, first, tuple(candidates["filename"][first : first + CHUNK]), params)
         for first in range(0, total, CHUNK)
     ]
     workers = min(workers, len(chunks))
@@ -159,11 +164,25 @@ def read_chunk(chunk: Chunk) -> list[tuple[int, RecordRejected]]:
     for row, filename in enumerate(chunk.filenames, start=chunk.first_row):
         try:
             signals[row] = read_record(
-                chunk.root, filename, chunk.params.amplitude_limit_mv, chunk.params.reject_flat_leads
+                chunk.records,
+                below_records(filename),
+                chunk.params.amplitude_limit_mv,
+                chunk.params.reject_flat_leads,
             )
         except RecordRejected as rejection:
             rejections.append((row, rejection))
     return rejections
+
+
+def below_records(filename: str) -> str:
+    """A record's path below records100/, where the tables give it with that folder.
+
+    RecordRejected for any other folder: records100/ is what the stage declares as its input, so a change elsewhere
+    would go unnoticed.
+    """
+    if not filename.startswith(f"{RECORDS_FOLDER}/"):
+        raise RecordRejected(Reason.PATH_OUTSIDE_FOLDER, f"{filename!r} does not lie in {RECORDS_FOLDER}/")
+    return filename.removeprefix(f"{RECORDS_FOLDER}/")
 
 
 Result = TypeVar("Result")

@@ -168,8 +168,10 @@ def _add_outside_paths(folder: Path, add: Callable[..., None]) -> None:
     add(202, reason, filename_lr=str(outside))
     add(203, reason, filename_lr="records100/../../outside/00001_lr")
     add(204, reason, filename_lr=f"file://{outside}")
-    (folder / "linked").symlink_to(outside.parent)
-    add(205, reason, filename_lr="linked/00001_lr")
+    (folder / "records100/linked").symlink_to(outside.parent)
+    add(205, reason, filename_lr="records100/linked/00001_lr")
+    write_record(folder / "extra/00208_lr", signal(208))  # whole, but where the stage does not watch
+    add(208, reason, filename_lr="extra/00208_lr")
     header_to_parent = [
         line.replace("x.dat", "../outside/00001_lr.dat") for line in header_lines("x", signal(1))
     ]
@@ -187,6 +189,11 @@ def _add_bad_headers(folder: Path, add: Callable[..., None]) -> None:
         add(ecg_id, reason)
 
     add(301, Reason.MISSING_HEADER)
+    add(313, Reason.UNREADABLE_FILE, filename_lr=f"records100/{'x' * 300}")
+    header = folder / f"{filename(314)}.hea"
+    header.parent.mkdir(parents=True, exist_ok=True)
+    header.symlink_to(header.name)
+    add(314, Reason.UNREADABLE_FILE)
     bad(302, Reason.UNREADABLE_HEADER, lines=["this is no header"])
     bad(303, Reason.UNREADABLE_HEADER, lines=[])
     bad(304, Reason.UNREADABLE_HEADER, lines=header_lines("00304_lr", signal(304))[:7])

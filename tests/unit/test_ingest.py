@@ -130,7 +130,7 @@ def test_too_many_bad_records_stop_the_run_and_leave_nothing(bad_folder: BadFold
     params = IngestParams(max_quarantined=0.5, amplitude_limit_mv=20.0)
     with pytest.raises(InputError) as error:
         ingest(bad_folder[0], out, params)
-    assert "path outside the folder 7" in str(error.value)
+    assert "path outside the folder 8" in str(error.value)
     assert "ingest.max_quarantined" in str(error.value)
     assert not any(out.iterdir())
 

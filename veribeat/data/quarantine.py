@@ -20,6 +20,7 @@ class Reason(StrEnum):
     UNKNOWN_STATEMENT = "unknown statement"
     DUPLICATE_FILE = "file listed twice"
     PATH_OUTSIDE_FOLDER = "path outside the folder"
+    UNREADABLE_FILE = "unreadable file"
     MISSING_HEADER = "missing header"
     UNREADABLE_HEADER = "unreadable header"
     UNKNOWN_LEAD = "unknown lead"
@@ -70,8 +71,10 @@ def check_share(quarantined: Sequence[Quarantined], total: int, limit: float) ->
     reasons = ", ".join(f"{reason} {count}" for reason, count in counts.items())
     commonest = next(iter(counts))
     example = next(row for row in quarantined if row.reason == commonest)
+    share = f"{len(quarantined)} of {total} records ({len(quarantined) / total:.1%}) cannot be used"
+    if len(quarantined) < total:
+        share += f", more than ingest.max_quarantined allows ({limit:.1%})"
     raise InputError(
-        f"{len(quarantined)} of {total} records ({len(quarantined) / total:.1%}) cannot be used, more than "
-        f"ingest.max_quarantined allows ({limit:.1%}): {reasons}; for example ecg_id {example.ecg_id} "
+        f"{share}: {reasons}; for example ecg_id {example.ecg_id} "
         f"({example.file}): {example.detail}; repair the folder or raise ingest.max_quarantined."
     )

@@ -28,9 +28,17 @@ PARSER_ERRORS = (ValueError, TypeError, AttributeError, IndexError, KeyError, Ov
 def read_record(root: Path, filename: str, amplitude_limit_mv: float, reject_flat_leads: bool) -> np.ndarray:
     """One record as int16 (1000, 12) at 1000 units/mV, leads ordered as LEADS.
 
-    `root` is the resolved PTB-XL folder, `filename` the record's path in it without extension. RecordRejected
+    `root` is the resolved folder of the records, `filename` the record's path in it without extension. RecordRejected
     with the first failing check, in the order of `Reason`; nothing outside `root` is opened.
     """
+    try:
+        return _read(root, filename, amplitude_limit_mv, reject_flat_leads)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
+        what = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+        raise RecordRejected(Reason.UNREADABLE_FILE, f"{filename[:100]}: {what}") from error
+
+
+def _read(root: Path, filename: str, amplitude_limit_mv: float, reject_flat_leads: bool) -> np.ndarray:
     header_file = _inside(root, root, filename + ".hea")
     header = _read_header(header_file, filename)
     order = lead_order(header.sig_name)
@@ -53,7 +61,7 @@ def _inside(root: Path, folder: Path, name: str) -> Path:
         file = (folder / pure).resolve()
         if file.is_relative_to(root):
             return file
-    raise RecordRejected(Reason.PATH_OUTSIDE_FOLDER, f"{name!r} does not stay in the PTB-XL folder")
+    raise RecordRejected(Reason.PATH_OUTSIDE_FOLDER, f"{name!r} does not stay in the folder of the records")
 
 
 def _read_header(header_file: Path, filename: str) -> Any:
