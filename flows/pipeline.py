@@ -70,7 +70,9 @@ def _run(place: Workspace) -> State[Any]:
     records: list[StageRecord] = []
     for stage in place.stages():
         started = time.monotonic()
-        state = run_stage.with_options(name=stage.name)(place.path, stage.name, return_state=True)
+        state = run_stage.with_options(name=stage.name, task_run_name=stage.name)(
+            place.path, stage.name, return_state=True
+        )
         if state.is_failed():
             if state.name == INPUT_ERROR:
                 raise InputError(state.message or f"Stage '{stage.name}' found bad input.")

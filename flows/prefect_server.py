@@ -42,7 +42,7 @@ def prefect_server(workspace: Path) -> Iterator[None]:
     log = home / "server.log"
     with log.open("w") as output:
         server = subprocess.Popen(
-            [*server_command(port), "--no-services"],
+            server_command(port),
             cwd=home,
             env=environment(),
             stdin=subprocess.DEVNULL,

@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,6 +107,12 @@ class Checkout:
     def stages(self) -> list[str]:
         """Names of the stages, in the order of dvc.yaml."""
         return list(yaml.safe_load((self.path / "dvc.yaml").read_text())["stages"])
+
+    def task_runs(self) -> list[tuple[str, str]]:
+        """Name and state of every task run in Prefect's database, in the order of their start."""
+        with closing(sqlite3.connect(self.path / ".prefect" / "prefect.db")) as database:
+            rows = database.execute("SELECT name, state_name FROM task_run ORDER BY start_time").fetchall()
+        return [(str(name), str(state)) for name, state in rows]
 
     def lock(self) -> str:
         """The text of dvc.lock."""

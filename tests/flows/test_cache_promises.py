@@ -1,28 +1,23 @@
 """One cache, two engines: what runs again, what does not, and that equal inputs give equal bytes."""
 
 import fcntl
-import shutil
 from pathlib import Path
 
 import pytest
 from checkout import Checkout
 
-ALL = ["simulate", "ingest", "split", "train-baseline", "calibrate-baseline"]
+ALL_STAGES = ["simulate", "ingest", "split", "train-baseline", "calibrate-baseline"]
 
 
-@pytest.fixture(scope="module")
-def after_flow(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout in which the flow has run once."""
-    checkout = Checkout.make(tmp_path_factory.mktemp("flow") / "checkout")
-    assert checkout.flow() == ALL
-    return checkout
+def test_prefect_has_a_named_task_for_each_stage(after_flow: Checkout) -> None:
+    stages = [(name, "Completed") for name in after_flow.stages()]
+    assert after_flow.task_runs()[: len(stages)] == stages
 
 
-@pytest.fixture
-def done(after_flow: Checkout, tmp_path: Path) -> Checkout:
-    """A copy of that checkout, for one test to change."""
-    shutil.copytree(after_flow.path, tmp_path / "checkout", symlinks=True)
-    return Checkout(tmp_path / "checkout")
+def test_prefect_shows_what_came_from_the_cache(done: Checkout) -> None:
+    before = len(done.task_runs())
+    assert done.flow() == []
+    assert done.task_runs()[before:][: len(done.stages())] == [(name, "Cached") for name in done.stages()]
 
 
 def test_after_the_flow_dvc_repro_runs_nothing(done: Checkout) -> None:
@@ -33,12 +28,12 @@ def test_after_dvc_repro_the_flow_runs_nothing_and_force_gives_the_same_lock(
     after_flow: Checkout, tmp_path: Path
 ) -> None:
     checkout = Checkout.make(tmp_path / "checkout")
-    assert checkout.repro() == ALL
+    assert checkout.repro() == ALL_STAGES
     assert checkout.lock() == after_flow.lock()
     assert checkout.flow() == []
-    assert checkout.repro("--force") == ALL
+    assert checkout.repro("--force") == ALL_STAGES
     assert checkout.lock() == after_flow.lock()
-    assert checkout.repro("--force") == ALL
+    assert checkout.repro("--force") == ALL_STAGES
     assert checkout.lock() == after_flow.lock()
 
 
@@ -71,7 +66,7 @@ def test_a_deleted_output_comes_back_from_the_cache(done: Checkout) -> None:
         ("flows/pipeline.py", []),
         ("tasks/stages.py", []),
         ("models/backbones/registry.py", []),
-        ("constraints.txt", ALL),
+        ("constraints.txt", ALL_STAGES),
     ],
 )
 def test_an_edited_module_reruns_its_users_and_only_those(

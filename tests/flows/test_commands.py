@@ -12,14 +12,6 @@ from models.bundle import Classifier
 from veribeat.errors import InputError
 
 
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A small checkout whose pipeline has run by `dvc repro`, so that no Prefect server is needed."""
-    checkout = Checkout.make(tmp_path_factory.mktemp("ran") / "a checkout")
-    checkout.repro()
-    return checkout
-
-
 def _call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr("sys.argv", ["veribeat", *arguments])
     try:
@@ -29,45 +21,43 @@ def _call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return 0
 
 
-def test_status_names_each_stage_and_shows_the_results(ran: Checkout) -> None:
-    output = ran.veribeat("status").stdout
-    for stage in ran.stages():
+def test_status_names_each_stage_and_shows_the_results(after_flow: Checkout) -> None:
+    output = after_flow.veribeat("status").stdout
+    for stage in after_flow.stages():
         (row,) = [line for line in output.splitlines() if f" {stage} " in line]
         assert "up to date" in row
     assert "macro-AUROC" in output
     assert "Simulated records" in output
 
 
-def test_status_tells_what_changed_and_what_never_ran(ran: Checkout, tmp_path: Path) -> None:
-    checkout = Checkout(shutil.copytree(ran.path, tmp_path / "checkout", symlinks=True))
-    (checkout.path / "out/train-baseline/model.pt").unlink()
-    file = checkout.path / "veribeat/metrics/thresholds.py"
+def test_status_tells_what_changed_and_what_never_ran(done: Checkout) -> None:
+    (done.path / "out/train-baseline/model.pt").unlink()
+    file = done.path / "veribeat/metrics/thresholds.py"
     file.write_text(file.read_text() + "\n# an edit\n")
-    output = checkout.veribeat("status").stdout
+    output = done.veribeat("status").stdout
     assert "1 output deleted (out/train-baseline/model.pt)" in output
     assert "1 input modified (veribeat/metrics/thresholds.py)" in output
-    params = (checkout.path / "params.yaml").read_text()
+    params = (done.path / "params.yaml").read_text()
     arm = "  other:\n    backbone: cnn_gru_flow\n    preset: short\n    seed: 2\n"
-    (checkout.path / "params.yaml").write_text(params.replace("arms:\n", f"arms:\n{arm}"))
-    output = checkout.veribeat("status").stdout
+    (done.path / "params.yaml").write_text(params.replace("arms:\n", f"arms:\n{arm}"))
+    output = done.veribeat("status").stdout
     (row,) = [line for line in output.splitlines() if " train-other " in line]
     assert "not run yet" in row
 
 
-def test_export_takes_an_arm_that_is_up_to_date(ran: Checkout, tmp_path: Path) -> None:
-    ran.veribeat("export", str(tmp_path / "model"))
+def test_export_takes_an_arm_that_is_up_to_date(after_flow: Checkout, tmp_path: Path) -> None:
+    after_flow.veribeat("export", str(tmp_path / "model"))
     assert Classifier.load(tmp_path / "model").thresholds
-    assert (tmp_path / "model/dvc.lock").read_text() == ran.lock()
-    again = ran.veribeat("export", str(tmp_path / "model"), check=False)
+    assert (tmp_path / "model/dvc.lock").read_text() == after_flow.lock()
+    again = after_flow.veribeat("export", str(tmp_path / "model"), check=False)
     assert (again.returncode, "exists already" in again.stderr) == (2, True)
-    unknown = ran.veribeat("export", str(tmp_path / "other"), "--arm", "erts", check=False)
+    unknown = after_flow.veribeat("export", str(tmp_path / "other"), "--arm", "erts", check=False)
     assert (unknown.returncode, "no arm 'erts'" in unknown.stderr) == (2, True)
 
 
-def test_export_refuses_an_arm_that_is_not(ran: Checkout, tmp_path: Path) -> None:
-    checkout = Checkout(shutil.copytree(ran.path, tmp_path / "checkout", symlinks=True))
-    checkout.set_params("calibrate.step=0.25")
-    refused = checkout.veribeat("export", str(tmp_path / "model"), check=False)
+def test_export_refuses_an_arm_that_is_not(done: Checkout, tmp_path: Path) -> None:
+    done.set_params("calibrate.step=0.25")
+    refused = done.veribeat("export", str(tmp_path / "model"), check=False)
     assert refused.returncode == 2
     assert "Stage 'calibrate-baseline' is not up to date" in refused.stderr
     assert not list(tmp_path.glob("*model*"))
@@ -119,20 +109,18 @@ def test_data_that_vanished_are_one_sentence(tmp_path: Path, monkeypatch: pytest
     assert "Traceback" not in refused.stderr
 
 
-def test_a_lock_that_was_cut_off_goes_back_to_its_last_whole_state(ran: Checkout, tmp_path: Path) -> None:
-    checkout = Checkout(shutil.copytree(ran.path, tmp_path / "checkout", symlinks=True))
-    lock, kept = checkout.path / "dvc.lock", checkout.path / ".dvc/tmp/veribeat/dvc.lock"
+def test_a_lock_that_was_cut_off_goes_back_to_its_last_whole_state(done: Checkout) -> None:
+    lock, kept = done.path / "dvc.lock", done.path / ".dvc/tmp/veribeat/dvc.lock"
     whole = lock.read_text()
-    kept.parent.mkdir(parents=True)
-    kept.write_text(whole)
+    assert kept.read_text() == whole  # the flow has kept it
     lock.write_text(whole[: len(whole) // 2] + '"')
-    (checkout.path / ".dvc/tmp/rwlock").write_text('{"write": ')
+    (done.path / ".dvc/tmp/rwlock").write_text('{"write": ')
     told: list[str] = []
-    repair_after_kill(checkout.path, told.append)
+    repair_after_kill(done.path, told.append)
     assert lock.read_text() == whole
-    assert (checkout.path / "dvc.lock.damaged").is_file()
+    assert (done.path / "dvc.lock.damaged").is_file()
     assert len(told) == 2
-    repair_after_kill(checkout.path, told.append)
+    repair_after_kill(done.path, told.append)
     assert len(told) == 2
 
 
