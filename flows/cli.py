@@ -53,14 +53,21 @@ def init(
 
 
 @app.command()
-def run(workspace: WorkspaceOption = HERE, set_: SetOption = None) -> None:
+def run(
+    workspace: WorkspaceOption = HERE,
+    set_: SetOption = None,
+    any_versions: Annotated[
+        bool,
+        typer.Option("--any-versions", help="Run although packages are not as constraints.txt pins them."),
+    ] = False,
+) -> None:
     """Run every stage that is not up to date, log to MLflow and show the results."""
     place = _set_params(workspace, set_)
     with prefect_server(place):
         from flows.pipeline import INPUT_ERROR, pipeline  # Prefect reads its settings when it is imported
 
         try:
-            state = pipeline(place, return_state=True)
+            state = pipeline(place, any_versions, return_state=True)
         except KeyboardInterrupt:
             print("Interrupted: 'veribeat run' goes on where this run stopped.", file=sys.stderr)
             raise typer.Exit(EXIT_INTERRUPTED) from None

@@ -11,6 +11,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from flows.dvc_engine import Outcome, StageFailed, repair_after_kill, reproduce
+from flows.installed_versions import check_versions
 from flows.provenance import RunRecord, StageRecord, git_state
 from flows.run_page import write_run_folder
 from flows.tracking.context import RunContext
@@ -45,23 +46,25 @@ def log_to_mlflow(workspace: Path, context: RunContext) -> ProjectionResult:
 
 
 @flow(name="pipeline", persist_result=False)
-def pipeline(workspace: Path) -> State[Any]:
+def pipeline(workspace: Path, allow_other_versions: bool = False) -> State[Any]:
     """Run every stage of a workspace in order, then log to MLflow and write runs/<id>/.
 
     The final state's data is the run's folder. Ends in the failed state `InputError`, whose message is one
-    sentence, for bad input or a busy workspace, and in a plain failed state when a stage fails otherwise.
+    sentence, for bad input, a busy workspace or unpinned versions, and in a plain failed state when a stage
+    fails otherwise.
     """
     try:
+        versions = check_versions(allow_others=allow_other_versions)
         place = Workspace.at(workspace)
         with place.lock():
-            return _run(place)
+            return _run(place, versions)
     except InputError as error:
         return Failed(name=INPUT_ERROR, message=str(error))
     except StageFailed as error:
         return Failed(message=str(error))
 
 
-def _run(place: Workspace) -> State[Any]:
+def _run(place: Workspace, other_versions: tuple[str, ...]) -> State[Any]:
     logger = get_run_logger()
     place.check_cohort()
     repair_after_kill(place.path, logger.warning)
@@ -82,6 +85,6 @@ def _run(place: Workspace) -> State[Any]:
     run_id = str(flow_run.get_id())
     git = git_state()
     minutes = {record.name: record.minutes for record in records if record.outcome is Outcome.RAN}
-    logged = log_to_mlflow(place.path, RunContext(run_id, git.sha, minutes, git.dirty))
-    folder = write_run_folder(place, RunRecord(run_id, git, tuple(records), logged))
+    logged = log_to_mlflow(place.path, RunContext(run_id, git.sha, minutes, git.dirty, other_versions))
+    folder = write_run_folder(place, RunRecord(run_id, git, tuple(records), logged, other_versions))
     return Completed(message=f"Results in {folder}", data=folder)

@@ -36,6 +36,7 @@ class RunRecord:
     git: GitState
     stages: tuple[StageRecord, ...]
     logged: ProjectionResult
+    other_versions: tuple[str, ...]
 
 
 def git_state() -> GitState:

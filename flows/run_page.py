@@ -27,6 +27,7 @@ def write_run_folder(place: Workspace, record: RunRecord) -> Path:
         "git_dirty": record.git.dirty,
         "dvc_lock_sha256": file_digest(place.path / "dvc.lock"),
         "constraints_sha256": file_digest(CODE_ROOT / "constraints.txt"),
+        "other_versions": list(record.other_versions),
         "processor": processor(),
         "python": platform.python_version(),
         "mlflow": asdict(record.logged),
