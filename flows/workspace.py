@@ -1,6 +1,7 @@
 """Workspaces: one cohort each, with its params.yaml, dvc.yaml, dvc.lock and outputs."""
 
 import fcntl
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -106,6 +107,11 @@ class Workspace:
                     f"{link} leads to {link.resolve()}, which has no {file}: bring the data back, or point the link"
                     " to where they are now."
                 )
+        for folder, _, names in os.walk(link / PTBXL_FILES[0]):
+            for record in (Path(folder, name) for name in names):
+                # DVC cannot hash such a folder, and says so less clearly.
+                if record.is_symlink() and not _leads_somewhere(record):
+                    raise InputError(f"{record} is a link that leads nowhere: remove it, then run again.")
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -153,6 +159,14 @@ def create_workspace(path: Path, data: Path, assignments: Iterable[str] = ()) ->
         workspace.set_params([f"cohort.source={source}", *arms, *assignments])
         workspace.write_dvc_yaml()
     return Workspace(path.resolve())
+
+
+def _leads_somewhere(link: Path) -> bool:
+    try:
+        link.stat()
+    except OSError:
+        return False
+    return True
 
 
 def _assign(document: Any, assignment: str) -> str:

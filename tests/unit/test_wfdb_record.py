@@ -157,3 +157,10 @@ def test_one_changed_header_byte_is_rejected_or_read(
         return
     assert found.shape == (1000, 12)
     assert found.dtype == np.int16
+
+
+def test_a_header_that_links_to_itself_is_rejected(tmp_path: Path) -> None:
+    (tmp_path / "x.hea").symlink_to("x.hea")
+    with pytest.raises(RecordRejected) as rejected:
+        read_record(tmp_path.resolve(), "x", 20.0, True)
+    assert rejected.value.reason == Reason.UNREADABLE_FILE
