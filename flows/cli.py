@@ -62,7 +62,7 @@ def run(
     ] = False,
 ) -> None:
     """Run every stage that is not up to date, log to MLflow and show the results."""
-    place = _set_params(workspace, set_)
+    place = _prepare(workspace, set_)
     with prefect_server(place):
         from flows.pipeline import INPUT_ERROR, pipeline  # Prefect reads its settings when it is imported
 
@@ -169,14 +169,15 @@ def synthetic(
     print(f"{records} simulated records. Next: veribeat init WORKSPACE --data {shlex.quote(str(folder))}")
 
 
-def _set_params(folder: Path, assignments: list[str] | None) -> Path:
+def _prepare(folder: Path, assignments: list[str] | None) -> Path:
+    """Edit params.yaml, and find what would stop the run before a server is started for it."""
     from flows.workspace import Workspace
 
     place = Workspace.at(folder)
-    if assignments:
-        with place.lock():
+    with place.lock():
+        if assignments:
             print(*place.set_params(assignments), sep="\n")
-            place.write_dvc_yaml()
+        place.check_cohort()
     return place.path
 
 

@@ -62,10 +62,14 @@ class Checkout:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The test's environment with the running interpreter first on PATH and Prefect's home in the checkout."""
+        """The test's environment with the running interpreter first on PATH, and without servers of the user's."""
         tools = str(Path(sys.executable).parent)
         return {
-            **os.environ,
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("PREFECT_", "MLFLOW_"))
+            },
             "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
             "DVC_NO_ANALYTICS": "true",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
