@@ -8,6 +8,7 @@ from flows.status import UP_TO_DATE, stage_states
 from flows.workspace import Workspace
 from veribeat.errors import InputError
 
+COHORT = ("ingest/card.json", "split/normalisation.json")
 TRAINED = ("model.pt", "training.json", "history.csv")
 CALIBRATED = ("classifier.json", "metrics.json", "error_patterns.csv", "figures/loss.png", "figures/roc.png")
 KEY = ("dvc.lock", "params.yaml")
@@ -28,7 +29,8 @@ def export_arm(place: Workspace, arm: str, folder: Path) -> None:
         if stage not in others and state != UP_TO_DATE:
             raise InputError(f"Stage '{stage}' is not up to date ({state}): run 'veribeat run' first.")
     out = place.path / "out"
-    sources = [out / f"train-{arm}" / name for name in TRAINED]
+    sources = [out / name for name in COHORT]
+    sources += [out / f"train-{arm}" / name for name in TRAINED]
     sources += [out / f"calibrate-{arm}" / name for name in CALIBRATED]
     sources += [place.path / name for name in KEY]
     with new_folder(folder) as scratch:
