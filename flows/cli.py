@@ -16,7 +16,7 @@ from veribeat.errors import InputError
 EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
-    help="Retrain, explain and audit ECG classifiers. Research software, not a medical device.",
+    help="Retrain and audit ECG classifiers. Research software, not a medical device.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
