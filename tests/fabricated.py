@@ -137,3 +137,15 @@ def _value(document: Any, key: str) -> Any:
     for part in key.split("."):
         document = document[part]
     return document
+
+
+def client_of(result: ProjectionResult) -> Any:
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(result.tracking_uri)
+
+
+def everything(result: ProjectionResult) -> dict[str, Any]:
+    """All runs with what they hold, to compare before and after."""
+    runs = client_of(result).search_runs([result.experiment_id])
+    return {run.info.run_id: run.to_dictionary() for run in runs}

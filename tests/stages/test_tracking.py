@@ -3,75 +3,22 @@
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from fabricated import CONTEXT, IN_FLOW, RECORDS, Fabricated
+from fabricated import CONTEXT, IN_FLOW, RECORDS, Fabricated, client_of, everything
 from numpy.typing import NDArray
-from ruamel.yaml import YAML
 
-from flows.tracking.environment import quieten, tracking_uri, ui_command, ui_environment
 from flows.tracking.projection import ProjectionResult
 from models.backbones.registry import build_backbone
 from models.inference import predict_probabilities
-from tasks.stages import stages
 from veribeat.conventions import SUPERCLASSES
-from veribeat.errors import InputError
-
-quieten()
-
-
-@pytest.fixture(autouse=True)
-def no_tracking_uri(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-
-
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fabricated workspace with an MLflow store that has a database and no runs: making one takes seconds."""
-    workspace = Fabricated.made_in(tmp_path_factory.mktemp("pristine"))
-    from mlflow.tracking import MlflowClient
-
-    (workspace.path / "mlflow").mkdir()
-    MlflowClient(tracking_uri(workspace.path)).search_experiments()
-    return workspace.path
-
-
-@pytest.fixture
-def workspace(pristine: Path, tmp_path: Path) -> Fabricated:
-    return Fabricated.copied(pristine, tmp_path / "study")
-
-
-@pytest.fixture(scope="module")
-def projected(
-    pristine: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Fabricated, ProjectionResult]]:
-    """One projection, for the tests that only look at it."""
-    copy = Fabricated.copied(pristine, tmp_path_factory.mktemp("seen") / "study")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        yield copy, copy.project(IN_FLOW)
-
-
-def client_of(result: ProjectionResult) -> Any:
-    from mlflow.tracking import MlflowClient
-
-    return MlflowClient(result.tracking_uri)
-
-
-def everything(result: ProjectionResult) -> dict[str, Any]:
-    """All runs with what they hold, to compare before and after."""
-    runs = client_of(result).search_runs([result.experiment_id])
-    return {run.info.run_id: run.to_dictionary() for run in runs}
 
 
 def test_the_child_holds_what_the_stages_wrote(projected: tuple[Fabricated, ProjectionResult]) -> None:
@@ -276,93 +223,3 @@ def test_a_training_without_calibration_is_replaced_once_calibrated(workspace: F
     whole = workspace.project()
     children = [run for run in everything(whole).values() if "arm" in run["data"]["tags"]]
     assert [run["info"]["run_id"] for run in children] == [whole.children[workspace.arm]]
-
-
-def test_an_arm_of_an_earlier_cohort_is_not_logged_as_one_of_this(workspace: Fabricated) -> None:
-    lock = workspace.path / "dvc.lock"
-    signals = workspace.md5("out/ingest/signals.npy")
-    document = YAML(typ="safe").load(lock)
-    for file in document["stages"]["ingest"]["outs"]:
-        if file["md5"] == signals:
-            file["md5"] = "f" * 32
-    YAML().dump(document, lock)
-    result = workspace.project()
-    assert result.children == {}
-    assert result.skipped == (workspace.arm,)
-    assert client_of(result).get_run(result.parent_run).data.metrics["records"] == RECORDS
-
-
-def test_simulated_results_are_never_logged_as_ptbxl(workspace: Fabricated) -> None:
-    cohort = workspace.params.cohort.model_copy(update={"source": "ptbxl"})
-    workspace.params = workspace.params.model_copy(update={"cohort": cohort})
-    workspace.stages = stages(workspace.params)
-    with pytest.raises(InputError, match="no results"):
-        workspace.project()
-
-
-def test_undefined_metrics_are_left_out_and_other_values_refused(workspace: Fabricated) -> None:
-    metrics = workspace.file("calibrate", "metrics.json")
-    metrics.write_text('{"test": {"calibrated": {"f1_macro": null, "f1_micro": 0.5}}}')
-    workspace.write_lock()
-    result = workspace.project()
-    logged = client_of(result).get_run(result.children[workspace.arm]).data.metrics
-    assert "test/calibrated/f1_macro" not in logged
-    assert logged["test/calibrated/f1_micro"] == 0.5
-    metrics.write_text('{"test": {"note": "good"}}')
-    workspace.write_lock()
-    with pytest.raises(InputError, match="test/note"):
-        workspace.project()
-
-
-def test_a_file_that_was_changed_by_hand_is_not_logged(workspace: Fabricated) -> None:
-    with workspace.file("calibrate", "metrics.json").open("a") as file:
-        file.write("\n")
-    with pytest.raises(InputError, match=r"metrics\.json is not what dvc\.lock records"):
-        workspace.project()
-    workspace.file("calibrate", "metrics.json").unlink()
-    with pytest.raises(InputError, match=r"metrics\.json is missing"):
-        workspace.project()
-
-
-@pytest.mark.parametrize("text", ["", "stages: [", "a: 1\n", "stages:\n  ingest: 3\n", "stages: {}\n"])
-def test_a_damaged_or_empty_lock_is_one_sentence(workspace: Fabricated, text: str) -> None:
-    (workspace.path / "dvc.lock").write_text(text)
-    with pytest.raises(InputError, match="run the pipeline"):
-        workspace.project()
-
-
-def test_nothing_to_log_without_a_lock(workspace: Fabricated) -> None:
-    (workspace.path / "dvc.lock").unlink()
-    with pytest.raises(InputError, match=r"dvc\.lock: run the pipeline"):
-        workspace.project()
-
-
-def test_a_deleted_experiment_says_how_to_go_on(workspace: Fabricated) -> None:
-    result = workspace.project()
-    client_of(result).delete_experiment(result.experiment_id)
-    with pytest.raises(InputError, match=f"restore --experiment-id {result.experiment_id}"):
-        workspace.project()
-
-
-def test_the_users_own_store_is_used(workspace: Fabricated, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(workspace.path / "mlflow", workspace.path / "elsewhere")
-    uri = f"sqlite:///{workspace.path}/elsewhere/mlflow.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    monkeypatch.chdir(workspace.path)
-    result = workspace.project()
-    assert result.tracking_uri == uri == os.environ["MLFLOW_TRACKING_URI"]
-    assert not (workspace.path / "mlflow" / "artifacts").exists()
-    assert uri in ui_command(workspace.path, 5000)
-
-
-def test_the_pages_are_served_from_the_store_on_this_machine_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    command = ui_command(tmp_path, 5000)
-    assert tracking_uri(tmp_path) == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
-    assert tracking_uri(tmp_path) in command
-    assert command[command.index("--host") + 1] == "127.0.0.1"
-    assert ui_environment()["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example")
-    with pytest.raises(InputError, match=r"https://mlflow\.example"):
-        ui_command(tmp_path, 5000)
