@@ -1,6 +1,7 @@
 """What every stage shares: exit codes, a lock and scratch folder of its own, and outputs that appear whole."""
 
 import fcntl
+import hashlib
 import json
 import shutil
 import sys
@@ -10,12 +11,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import tasks
+from tasks.params.reading import check_sections_unchanged
 from veribeat.errors import InputError
 
 OUT = Path("out")
 SCRATCH = Path("scratch")
 CODE_LINK = Path("code")
 """In a workspace outside the repository, a link to the code that its dvc.yaml depends on."""
+
+CODE_ROOT = Path(str(tasks.__file__)).resolve().parents[1]
+CODE_FILES = ("veribeat/**/*.py", "models/**/*.py", "tasks/**/*.py", "constraints.txt")
 
 EXIT_INPUT_ERROR = 2
 
@@ -38,8 +43,10 @@ def output_folder(stage: str) -> Iterator[Path]:
     """An empty scratch folder that becomes out/STAGE when the block ends without an error.
 
     A stage killed inside the block leaves only scratch, which its next run clears. A second process of the same
-    stage is refused, because a killed engine can leave its stage running.
+    stage is refused, because a killed engine can leave its stage running. So is a stage whose code or parameters were
+    edited inside the block: DVC hashes them after the stage has ended, and would file these outputs under the edit.
     """
+    code = code_digests()
     SCRATCH.mkdir(exist_ok=True)
     with (SCRATCH / f"{stage}.lock").open("w") as lock:
         try:
@@ -52,6 +59,8 @@ def output_folder(stage: str) -> Iterator[Path]:
         _remove(scratch)
         scratch.mkdir()
         yield scratch
+        _check_code_unchanged(code)
+        check_sections_unchanged()
         _remove(final)
         final.parent.mkdir(exist_ok=True)
         scratch.replace(final)
@@ -62,6 +71,62 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
+def resume_file(stage: str, key: str) -> Path:
+    """Where a long stage keeps its state between kills: scratch/STAGE.KEY.resume, its folder made.
+
+    `key` stands for all that the state was made from; files of other keys are removed.
+    """
+    SCRATCH.mkdir(exist_ok=True)
+    file = SCRATCH / f"{stage}.{key}.resume"
+    for other in sorted(SCRATCH.glob(f"{stage}.*.resume*")):
+        if other != file:
+            other.unlink()
+    return file
+
+
+def digest(*contents: str | Path) -> str:
+    """SHA-256, shortened to 20 hexadecimal digits, of texts and of the contents of files, in this order."""
+    parts = []
+    for content in contents:
+        if isinstance(content, Path):
+            with content.open("rb") as file:
+                parts.append(hashlib.file_digest(file, "sha256").hexdigest())
+        else:
+            parts.append(hashlib.sha256(content.encode()).hexdigest())
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:20]
+
+
+def code_digests() -> dict[str, str]:
+    """The digest of every module below flows/ and of constraints.txt, by path in the code folder."""
+    files = sorted(file for pattern in CODE_FILES for file in CODE_ROOT.glob(pattern))
+    return {str(file.relative_to(CODE_ROOT)): digest(file) for file in files}
+
+
+def _loaded_code() -> list[str]:
+    """Paths in the code folder of what this process runs on: its modules so far, and constraints.txt."""
+    files = [
+        Path(file).resolve()
+        for module in list(sys.modules.values())
+        if (file := getattr(module, "__file__", None))
+    ]
+    inside = [str(file.relative_to(CODE_ROOT)) for file in files if file.is_relative_to(CODE_ROOT)]
+    return [*sorted(inside), "constraints.txt"]
+
+
+def loaded_code_digest() -> str:
+    """One digest of all that this process runs on."""
+    return digest(*(part for file in _loaded_code() for part in (file, CODE_ROOT / file)))
+
+
+def _check_code_unchanged(before: dict[str, str]) -> None:
+    now = code_digests()
+    for file in _loaded_code():
+        if file in before and now.get(file) != before[file]:
+            raise InputError(
+                f"{file} was edited while this stage ran on it: run again, and its outputs will fit the code."
+            )
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write JSON with sorted keys, two-space indents and a final newline; NaN is an error."""
     path.write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
@@ -69,10 +134,9 @@ def write_json(path: Path, content: Any) -> None:
 
 def _check_code() -> None:
     """Refuse to run other code than the code whose hashes DVC records for this workspace."""
-    running = Path(str(tasks.__file__)).resolve().parents[1]
     recorded = CODE_LINK.resolve() if CODE_LINK.is_symlink() else Path.cwd().resolve()
-    if running != recorded:
+    if recorded != CODE_ROOT:
         raise InputError(
-            f"This workspace records the code in {recorded}, but the code in {running} is running:"
+            f"This workspace records the code in {recorded}, but the code in {CODE_ROOT} is running:"
             " activate the environment of the former, or run 'veribeat init' again."
         )

@@ -14,18 +14,20 @@ from models.batches import StoredSignals
 from models.runtime import make_deterministic
 from models.training import Recipe, fit
 from tasks.params.reading import read_section
-from tasks.params.train import ArmParams, ComputeParams, PresetParams
-from tasks.stage import OUT, output_folder, run, write_json
+from tasks.params.train import ArmParams, PresetParams
+from tasks.stage import OUT, digest, loaded_code_digest, output_folder, resume_file, run, write_json
 from veribeat.conventions import SUPERCLASSES
 
 
-def train(ingest: Path, split: Path, out: Path, arm: ArmParams, preset: PresetParams, threads: int) -> None:
+def train(
+    ingest: Path, split: Path, out: Path, arm: ArmParams, preset: PresetParams, resume: Path | None = None
+) -> None:
     """Write model.pt (state dict of the best epoch), history.csv (losses per epoch) and training.json.
 
-    `ingest` holds signals.npy and records.parquet, `split` learning.parquet and normalisation.json. Raises InputError
-    when the loss is no longer finite.
+    `ingest` holds signals.npy and records.parquet, `split` learning.parquet and normalisation.json. A training that was
+    interrupted goes on from the file `resume`. Raises InputError when the loss is no longer finite.
     """
-    make_deterministic(threads)
+    make_deterministic(preset.threads)
     signals = np.load(ingest / "signals.npy", mmap_mode="r")
     targets = pd.read_parquet(ingest / "records.parquet", columns=list(SUPERCLASSES)).to_numpy(dtype=bool)
     learning = pd.read_parquet(split / "learning.parquet")
@@ -37,11 +39,13 @@ def train(ingest: Path, split: Path, out: Path, arm: ArmParams, preset: PresetPa
     lightning.seed_everything(arm.seed, verbose=False)
     backbone = build_backbone(arm.backbone)
     backbone.normalise.set_statistics(normalisation["mean_mv"], normalisation["std_mv"])
+    recipe = preset.model_dump(exclude={"crop_samples", "threads"})
     result = fit(
         backbone,
-        StoredSignals(signals, train_rows, targets[train_rows]),
+        StoredSignals(signals, train_rows, targets[train_rows], preset.crop_samples),
         StoredSignals(signals, validation_rows, targets[validation_rows]),
-        Recipe(**preset.model_dump(), seed=arm.seed),
+        Recipe(**recipe, seed=arm.seed),
+        resume,
     )
 
     torch.save(result.best_state, out / "model.pt")
@@ -59,14 +63,30 @@ def train(ingest: Path, split: Path, out: Path, arm: ArmParams, preset: PresetPa
     )
 
 
+def _inputs_key(ingest: Path, split: Path, arm: ArmParams, preset: PresetParams) -> str:
+    """What a resume point must have been made from to be gone on from."""
+    files = (
+        ingest / "signals.npy",
+        ingest / "records.parquet",
+        split / "learning.parquet",
+        split / "normalisation.json",
+    )
+    build_backbone(arm.backbone)  # so that its module, too, is loaded and counts
+    return digest(loaded_code_digest(), arm.model_dump_json(), preset.model_dump_json(), *files)
+
+
 def main() -> None:
     """Run the stage for the arm named on the command line."""
     (name,) = sys.argv[1:]
     arm = read_section(ArmParams, "arms", name)
     preset = read_section(PresetParams, "presets", arm.preset)
-    compute = read_section(ComputeParams, "compute")
-    with output_folder(f"train-{name}") as out:
-        train(OUT / "ingest", OUT / "split", out, arm, preset, compute.threads)
+    ingest, split = OUT / "ingest", OUT / "split"
+    stage = f"train-{name}"
+    with output_folder(stage) as out:
+        resume = resume_file(stage, _inputs_key(ingest, split, arm, preset))
+        train(ingest, split, out, arm, preset, resume)
+    # Only now are the outputs in place. A finished state must not stay: `dvc repro --force` would go on from it.
+    resume.unlink()
 
 
 if __name__ == "__main__":

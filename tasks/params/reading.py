@@ -20,6 +20,9 @@ class Section(BaseModel):
 
 AnySection = TypeVar("AnySection", bound=BaseModel)
 
+_sections_read: list[tuple[tuple[str, ...], Path, BaseModel]] = []
+"""What this process was told, for `check_sections_unchanged`."""
+
 
 def read_document(path: Path) -> dict[str, Any]:
     """The whole of params.yaml as plain dictionaries; InputError when it is missing or not YAML."""
@@ -51,6 +54,22 @@ def parse(model: type[AnySection], values: Any, prefix: str = "", path: Path = P
 
 def read_section(model: type[AnySection], *keys: str, path: Path = PARAMS_FILE) -> AnySection:
     """The section at `keys` of params.yaml, such as ("arms", "baseline"), as `model`."""
+    section = _section(model, keys, path)
+    _sections_read.append((keys, path, section))
+    return section
+
+
+def check_sections_unchanged() -> None:
+    """Raise InputError when a section that this process has read no longer says the same."""
+    for keys, path, section in _sections_read:
+        if _section(type(section), keys, path) != section:
+            raise InputError(
+                f"{path}: '{'.'.join(keys)}' was edited while this stage ran on it: run again, and its outputs will"
+                " fit the parameters."
+            )
+
+
+def _section(model: type[AnySection], keys: tuple[str, ...], path: Path) -> AnySection:
     values: Any = read_document(path)
     for depth, key in enumerate(keys):
         if not isinstance(values, dict) or key not in values:

@@ -1,11 +1,12 @@
 """Arms, presets and the numerical settings of a training."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from models.backbones.registry import NAMES
 from tasks.params.reading import Section
+from veribeat.conventions import RECORD_SAMPLES, SAMPLING_RATE
 
 
 def _known_backbone(name: str) -> str:
@@ -26,13 +27,22 @@ class PresetParams(Section):
     """A training recipe."""
 
     max_epochs: int = Field(ge=1)
-    patience: int = Field(ge=1)
+    patience: int | None = Field(default=None, ge=1)
+    """Epochs without a lower validation loss before training stops; None: never."""
     learning_rate: float = Field(gt=0, allow_inf_nan=False)
+    """The highest, where the schedule is not constant."""
+    schedule: Literal["constant", "one_cycle"] = "constant"
+    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     batch_size: int = Field(ge=1)
+    crop_samples: int | None = Field(default=None, ge=SAMPLING_RATE, le=RECORD_SAMPLES)
+    """Length of the random crop of each training record; None: whole records."""
     gradient_clip_norm: float = Field(gt=0, allow_inf_nan=False)
+    precision: Literal["float32", "bfloat16"] = "float32"
+    threads: int = Field(default=1, ge=1)
+    """Of torch, in training; the bytes of the weights depend on it."""
 
 
 class ComputeParams(Section):
-    """Numerical settings that the bytes of every model output depend on."""
+    """Numerical settings of every stage that applies a model."""
 
     threads: int = Field(ge=1)

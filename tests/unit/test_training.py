@@ -1,5 +1,8 @@
 """The backbone, the batches and the training loop."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +11,7 @@ import torch
 
 from models.backbones.cnn_gru_flow import AffineCoupling, CnnGruFlow
 from models.backbones.registry import NAMES, build_backbone
-from models.batches import EpochBatches, StoredSignals, batch_loader
+from models.batches import BatchIndex, EpochBatches, StoredSignals, batch_loader
 from models.runtime import make_deterministic
 from models.training import Recipe, TrainingResult, fit
 from veribeat.errors import InputError
@@ -20,22 +23,28 @@ def _cohort(records: int, seed: int = 0) -> StoredSignals:
     """Records whose first class is a 1 mV offset, so that there is something to learn."""
     rng = np.random.default_rng(seed)
     targets = rng.random((records, 5)) < 0.4
-    signals = rng.normal(0, 100, (records, 100, 12)) + 1000 * targets[:, :1, None]
+    signals = rng.normal(0, 100, (records, 260, 12)) + 1000 * targets[:, :1, None]
     return StoredSignals(signals.astype(np.int16), np.arange(records), targets)
 
 
 def _fit(recipe: Recipe = RECIPE) -> TrainingResult:
+    return _fit_on(_cohort(40), recipe)
+
+
+def _fit_on(
+    train: StoredSignals, recipe: Recipe, resume: Path | None = None, name: str = "cnn_gru_flow"
+) -> TrainingResult:
     make_deterministic(1)
     lightning.seed_everything(recipe.seed, verbose=False)
-    backbone = build_backbone("cnn_gru_flow")
+    backbone = build_backbone(name)
     backbone.normalise.set_statistics(0.0, 0.5)
-    return fit(backbone, _cohort(40), _cohort(24, seed=1), recipe)
+    return fit(backbone, train, _cohort(24, seed=1), recipe, resume)
 
 
 def test_every_backbone_maps_signals_to_five_logits() -> None:
     for name in NAMES:
         assert build_backbone(name).eval()(torch.zeros(2, 1000, 12)).shape == (2, 5)
-    with pytest.raises(InputError, match="choose one of cnn_gru_flow"):
+    with pytest.raises(InputError, match="choose one of cnn_gru_flow, resnet1d"):
         build_backbone("other")
 
 
@@ -78,11 +87,31 @@ def test_batches_cover_an_epoch_once_in_an_order_of_its_own() -> None:
     epochs = []
     for epoch in (0, 1, 0):
         batches.set_epoch(epoch)
-        epochs.append(list(batches))
+        epochs.append([batch.positions.tolist() for batch in batches])
     assert [len(batch) for batch in epochs[0]] == [4, 4, 2]
     assert sorted(position for batch in epochs[0] for position in batch) == list(range(10))
     assert epochs[0] == epochs[2] != epochs[1]
-    assert list(EpochBatches(5, 2, seed=None)) == [[0, 1], [2, 3], [4]]
+    stored = [batch.positions.tolist() for batch in EpochBatches(5, 2, seed=None)]
+    assert stored == [[0, 1], [2, 3], [4]]
+
+
+def test_each_epoch_crops_each_record_elsewhere_and_anywhere() -> None:
+    batches = EpochBatches(2000, 2000, seed=3, latest_start=3)
+    (first,) = batches
+    batches.set_epoch(1)
+    (second,) = batches
+    assert np.bincount(first.starts, minlength=4).min() > 400  # each of the four starts is as likely
+    assert len(np.bincount(first.starts)) == 4
+    by_record = [batch.starts[np.argsort(batch.positions)] for batch in (first, second)]
+    assert not np.array_equal(*by_record)
+
+
+def test_a_crop_is_a_stretch_of_its_own_record() -> None:
+    signals = np.arange(3 * 10 * 12, dtype=np.int16).reshape(3, 10, 12)
+    cohort = StoredSignals(signals, np.array([2, 0]), np.eye(2, 5, dtype=bool), crop_samples=4)
+    crops, targets = cohort[BatchIndex(np.array([1, 0]), np.array([6, 1]))]
+    np.testing.assert_allclose(crops.numpy(), np.stack((signals[0, 6:10], signals[2, 1:5])) / 1000, rtol=1e-6)
+    assert targets.argmax(dim=1).tolist() == [1, 0]
 
 
 def test_batches_hold_millivolts_and_their_own_targets() -> None:
@@ -118,9 +147,9 @@ def test_each_epoch_sees_another_order() -> None:
     orders: list[list[int]] = []
 
     class Watched(StoredSignals):
-        def __getitem__(self, positions: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
-            orders.append(positions)
-            return super().__getitem__(positions)
+        def __getitem__(self, batch: BatchIndex) -> tuple[torch.Tensor, torch.Tensor]:
+            orders.append(batch.positions.tolist())
+            return super().__getitem__(batch)
 
     cohort = _cohort(12)
     make_deterministic(1)
@@ -138,3 +167,60 @@ def test_each_epoch_sees_another_order() -> None:
 def test_a_loss_that_is_not_finite_is_an_error() -> None:
     with pytest.raises(InputError, match="no longer finite at epoch"):
         _fit(Recipe(5, 5, 1e20, 8, 1.0, seed=5))
+
+
+class _Killed(Exception):
+    pass
+
+
+class _Mortal(StoredSignals):
+    """Stops the training at its `lives`-th batch."""
+
+    def __init__(self, whole: StoredSignals, lives: int, crop_samples: int | None) -> None:
+        super().__init__(whole.signals, whole.rows, np.asarray(whole.targets, dtype=bool), crop_samples)
+        self.lives = lives
+
+    def __getitem__(self, batch: BatchIndex) -> tuple[torch.Tensor, torch.Tensor]:
+        self.lives -= 1
+        if self.lives < 0:
+            raise _Killed
+        return super().__getitem__(batch)
+
+
+FAST = replace(
+    RECIPE, max_epochs=5, patience=None, schedule="one_cycle", weight_decay=0.1, precision="bfloat16"
+)
+CASES = {
+    "constant rate": ("cnn_gru_flow", RECIPE, None),
+    "schedule, half precision, crops": ("cnn_gru_flow", FAST, 60),
+    "dropout": ("resnet1d", replace(FAST, max_epochs=3), 60),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_resumed_training_ends_in_the_same_weights(case: str, tmp_path: Path) -> None:
+    name, recipe, crop = CASES[case]
+    immortal = _fit_on(_Mortal(_cohort(40), 10**6, crop), recipe, name=name)
+    resume = tmp_path / "point"
+    for lives in (
+        7,
+        6,
+        1,
+    ):  # five batches an epoch: in the second epoch, in the one after, in its first batch
+        with pytest.raises(_Killed):
+            _fit_on(_Mortal(_cohort(40), lives, crop), recipe, resume, name)
+    resumed = _fit_on(_Mortal(_cohort(40), 10**6, crop), recipe, resume, name)
+    pd.testing.assert_frame_equal(resumed.history, immortal.history, check_exact=True)
+    assert resumed.best_epoch == immortal.best_epoch
+    for key, value in immortal.best_state.items():
+        assert torch.equal(value, resumed.best_state[key]), key
+
+
+def test_a_finished_training_is_not_trained_on(tmp_path: Path) -> None:
+    resume = tmp_path / "point"
+    for recipe in (replace(RECIPE, max_epochs=200, patience=3, learning_rate=0.02), RECIPE):
+        finished = _fit_on(_cohort(40), recipe, resume)
+        # Lightning fetches one batch before it looks whether there is anything to do; an epoch has five.
+        again = _fit_on(_Mortal(_cohort(40), 1, None), recipe, resume)
+        pd.testing.assert_frame_equal(again.history, finished.history, check_exact=True)
+        resume.unlink()

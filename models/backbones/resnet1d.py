@@ -1,0 +1,85 @@
+"""A residual 1-D CNN after Wang et al. 2017, as the PTB-XL benchmark trains it (`resnet1d_wang`).
+
+Strodthoff et al. 2021, Deep Learning for ECG Analysis: Benchmarks and Insights from PTB-XL. Crops of 2.5 s in training,
+the average over sliding crops in evaluation.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from models.backbones.base import Backbone
+from veribeat.conventions import LEADS, SAMPLING_RATE, SUPERCLASSES
+
+CHANNELS = 128
+CROP = 5 * SAMPLING_RATE // 2
+"""Samples of one crop: 2.5 s."""
+STRIDE = CROP // 2
+"""Samples between the starts of two crops in evaluation."""
+DROPOUT = 0.5
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions of width 5 and 3 beside a shortcut: (B, C, T) to (B, C', T / stride)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            nn.Conv1d(inputs, outputs, kernel_size=5, stride=stride, padding=2, bias=False),
+            nn.BatchNorm1d(outputs),
+            nn.ReLU(),
+            nn.Conv1d(outputs, outputs, kernel_size=3, padding=1, bias=False),
+            nn.BatchNorm1d(outputs),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(
+                nn.Conv1d(inputs, outputs, kernel_size=1, stride=stride, bias=False),
+                nn.BatchNorm1d(outputs),
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features (B, C, T) to features (B, C', T / stride), not negative."""
+        return torch.relu(self.convolutions(x) + self.shortcut(x))
+
+
+class ResNet1d(Backbone):
+    """Signals in mV (B, T, 12) to logits (B, 5).
+
+    Training takes T as it comes: crops. Evaluation cuts a record into crops of 2.5 s that overlap by half, and returns
+    the logit of their mean probability, so that everything downstream sees a whole record as one input.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv1d(len(LEADS), CHANNELS, kernel_size=7, padding=3, bias=False),
+            nn.BatchNorm1d(CHANNELS),
+            nn.ReLU(),
+        )
+        self.blocks = nn.Sequential(*(ResidualBlock(CHANNELS, CHANNELS, stride) for stride in (1, 2, 2)))
+        self.head = nn.Sequential(
+            nn.BatchNorm1d(2 * CHANNELS), nn.Dropout(DROPOUT), nn.Linear(2 * CHANNELS, len(SUPERCLASSES))
+        )
+
+    def forward(self, signals: Tensor) -> Tensor:
+        """Signals in mV (B, T, 12) to logits (B, 5); in evaluation T is at least 250."""
+        normalised = self.normalise(signals).transpose(1, 2)
+        if self.training:
+            return self._crop_logits(normalised)
+        crops = normalised.unfold(2, CROP, STRIDE)  # (B, 12, crops, 250)
+        records, leads, count, samples = crops.shape
+        logits = self._crop_logits(crops.transpose(1, 2).reshape(records * count, leads, samples))
+        return _logit_of_mean(logits.view(records, count, -1))
+
+    def _crop_logits(self, crops: Tensor) -> Tensor:
+        """Normalised crops (B, 12, T) to logits (B, 5), through the maximum and the mean over time."""
+        features = self.blocks(self.stem(crops))
+        logits: Tensor = self.head(torch.cat((features.amax(dim=2), features.mean(dim=2)), dim=1))
+        return logits
+
+
+def _logit_of_mean(logits: Tensor) -> Tensor:
+    """Logits (B, crops, 5) to the logit of the mean probability (B, 5), without rounding probabilities to 0 or 1."""
+    log_present = torch.logsumexp(nn.functional.logsigmoid(logits), dim=1)
+    log_absent = torch.logsumexp(nn.functional.logsigmoid(-logits), dim=1)
+    return log_present - log_absent
