@@ -10,16 +10,13 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from models.inference import load_backbone
+from models.inference import BATCH, load_backbone
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SAMPLING_RATE, SUPERCLASSES, UNITS_PER_MV
 from veribeat.errors import InputError
 from veribeat.metrics.thresholds import predict_labels
 
 WEIGHTS = "model.pt"
 DESCRIPTION = "classifier.json"
-BATCH = 512
-"""Records per forward pass, as in `models.inference.predict_probabilities`: equal batches give equal bytes."""
-
 LARGEST_MV = np.iinfo(np.int16).max / UNITS_PER_MV
 """The largest amplitude that PTB-XL's int16 files can hold, in mV; more means another unit."""
 

@@ -34,9 +34,13 @@ def load_backbone(name: str, weights: Path) -> Backbone:
     return model.eval()
 
 
+BATCH = 128
+"""Records per forward pass: the activations of `resnet1d` take 1 MiB per record and layer. Equal batches, equal bytes."""
+
+
 @torch.inference_mode()
 def predict_probabilities(
-    model: nn.Module, signals: NDArray[np.int16], rows: NDArray[np.integer], batch_size: int = 512
+    model: nn.Module, signals: NDArray[np.int16], rows: NDArray[np.integer], batch_size: int = BATCH
 ) -> NDArray[np.float32]:
     """Probabilities (len(rows), 5), columns in the order of SUPERCLASSES, for `rows` of `signals` (N, 1000, 12).
 

@@ -64,6 +64,9 @@ def fit(
     for name in ("pytorch_lightning", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches come from memory
+    warnings.filterwarnings(
+        "ignore", message=".*isinstance.treespec, LeafSpec.*"
+    )  # Lightning's own, with torch 2.13
     record = EpochRecord()
     trainer = lightning.Trainer(
         accelerator="cpu",
