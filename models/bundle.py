@@ -17,6 +17,7 @@ from veribeat.metrics.thresholds import predict_labels
 
 WEIGHTS = "model.pt"
 DESCRIPTION = "classifier.json"
+
 LARGEST_MV = np.iinfo(np.int16).max / UNITS_PER_MV
 """The largest amplitude that PTB-XL's int16 files can hold, in mV; more means another unit."""
 

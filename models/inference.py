@@ -35,7 +35,7 @@ def load_backbone(name: str, weights: Path) -> Backbone:
 
 
 BATCH = 128
-"""Records per forward pass: the activations of `resnet1d` take 1 MiB per record and layer. Equal batches, equal bytes."""
+"""Records per forward pass; the activations of `resnet1d` take about 1 MB per record and layer."""
 
 
 @torch.inference_mode()
