@@ -1,0 +1,92 @@
+"""What every stage shares: outputs that appear whole, and only where code and parameters stood still."""
+
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from pydantic import Field
+
+import tasks.params.reading as reading
+import tasks.stage as stage
+from tasks.params.reading import Section, read_section
+from veribeat.errors import InputError
+
+
+class _Knob(Section):
+    knob: int = Field(ge=0)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace with code of its own, one module of which is loaded."""
+    code = tmp_path / "code"
+    for file in ("tasks/used.py", "tasks/unused.py", "constraints.txt"):
+        (code / file).parent.mkdir(parents=True, exist_ok=True)
+        (code / file).write_text("1\n")
+    module = types.ModuleType("used")
+    module.__file__ = str(code / "tasks/used.py")
+    monkeypatch.setitem(sys.modules, "used", module)
+    monkeypatch.setattr(stage, "CODE_ROOT", code)
+    monkeypatch.setattr(reading, "_sections_read", [])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text("mine: {knob: 1}\nother: {knob: 1}\n")
+    return tmp_path
+
+
+def _run(place: Path, edit: Path | None = None, text: str = "2\n") -> None:
+    read_section(_Knob, "mine")
+    with stage.output_folder("made") as out:
+        (out / "result").write_text("result")
+        if edit:
+            edit.write_text(text)
+
+
+def test_outputs_appear_when_the_stage_has_ended(place: Path) -> None:
+    _run(place)
+    assert (place / "out/made/result").read_text() == "result"
+    assert not (place / "scratch/made").exists()
+
+
+@pytest.mark.parametrize("file", ["code/tasks/used.py", "code/constraints.txt"])
+def test_code_edited_under_a_running_stage_stops_it(place: Path, file: str) -> None:
+    with pytest.raises(InputError, match=f"{Path(file).name} was edited while this stage ran"):
+        _run(place, edit=place / file)
+    assert not (place / "out/made").exists()
+
+
+def test_code_that_the_stage_does_not_use_may_be_edited(place: Path) -> None:
+    _run(place, edit=place / "code/tasks/unused.py")
+    assert (place / "out/made/result").exists()
+
+
+def test_a_parameter_edited_under_a_running_stage_stops_it(place: Path) -> None:
+    with pytest.raises(InputError, match="'mine' was edited while this stage ran"):
+        _run(place, edit=place / "params.yaml", text="mine: {knob: 2}\nother: {knob: 1}\n")
+    assert not (place / "out/made").exists()
+
+
+def test_parameters_of_other_stages_may_be_edited(place: Path) -> None:
+    _run(place, edit=place / "params.yaml", text="mine: {knob: 1}\nother: {knob: 5}\n")
+    assert (place / "out/made/result").exists()
+
+
+def test_a_resume_file_belongs_to_one_key_and_one_stage(place: Path) -> None:
+    first = stage.resume_file("train-a", "k1")
+    other = stage.resume_file("train-b", "k1")
+    for file in (first, other):
+        file.write_text("state")
+    assert stage.resume_file("train-a", "k1") == first
+    assert first.exists()
+    second = stage.resume_file("train-a", "k2")
+    assert second != first
+    assert not first.exists()
+    assert other.exists()
+
+
+def test_a_digest_depends_on_order_and_on_where_parts_end(place: Path) -> None:
+    file = place / "params.yaml"
+    digests = {
+        stage.digest("ab", "c"), stage.digest("a", "bc"), stage.digest("c", "ab"), stage.digest("ab", "c", file)
+    }  # fmt: skip
+    assert len(digests) == 4
