@@ -80,9 +80,8 @@ def run(
 
     show_results(place, Console())
     folder = cast(Path, state.result())
-    print(
-        f"Page: {folder / 'index.html'}\nMLflow and Prefect: veribeat ui --workspace {shlex.quote(str(workspace))}"
-    )
+    print(f"Report: {place / 'report.html'}\nThis run: {folder / 'index.html'}")
+    print(f"MLflow and Prefect: veribeat ui --workspace {shlex.quote(str(workspace))}")
 
 
 @app.command()
@@ -96,6 +95,19 @@ def status(workspace: WorkspaceOption = HERE) -> None:
     console = Console()
     show_status(place, console)
     show_results(place.path, console)
+
+
+@app.command()
+def report(workspace: WorkspaceOption = HERE) -> None:
+    """Write report.html anew from what the workspace holds; it names the stages that are not up to date."""
+    from flows.report import read_content, stale_stages, write_report
+    from flows.status import stage_states
+    from flows.workspace import Workspace
+
+    place = Workspace.at(workspace)
+    with place.lock():
+        file = write_report(place, read_content(place), stale_stages(place, stage_states(place)))
+    print(file)
 
 
 @app.command()

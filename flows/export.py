@@ -10,7 +10,17 @@ from veribeat.errors import InputError
 
 COHORT = ("ingest/card.json", "split/normalisation.json")
 TRAINED = ("model.pt", "training.json", "history.csv")
-CALIBRATED = ("classifier.json", "metrics.json", "error_patterns.csv", "figures/loss.png", "figures/roc.png")
+CALIBRATED = (
+    "classifier.json",
+    "metrics.json",
+    "intervals.csv",
+    "subgroups.csv",
+    "error_patterns.csv",
+    "reliability.csv",
+    "figures/loss.png",
+    "figures/roc.png",
+    "figures/reliability.png",
+)
 KEY = ("dvc.lock", "params.yaml")
 """Hashes of data, code and parameters: the proof of what was trained on what."""
 

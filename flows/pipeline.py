@@ -13,6 +13,7 @@ from prefect.states import Completed, Failed
 from flows.dvc_engine import Outcome, StageFailed, repair_after_kill, reproduce
 from flows.installed_versions import check_versions
 from flows.provenance import RunRecord, StageRecord, git_state
+from flows.report import read_content, write_report
 from flows.run_page import write_run_folder
 from flows.tracking.context import RunContext
 from flows.tracking.projection import ProjectionResult, project
@@ -47,7 +48,7 @@ def log_to_mlflow(workspace: Path, context: RunContext) -> ProjectionResult:
 
 @flow(name="pipeline", persist_result=False)
 def pipeline(workspace: Path, allow_other_versions: bool = False) -> State[Any]:
-    """Run every stage of a workspace in order, then log to MLflow and write runs/<id>/.
+    """Run every stage of a workspace in order, then log to MLflow and write runs/<id>/ and report.html.
 
     The final state's data is the run's folder. Ends in the failed state `InputError`, whose message is one
     sentence, for bad input, a busy workspace or unpinned versions, and in a plain failed state when a stage
@@ -86,5 +87,7 @@ def _run(place: Workspace, other_versions: tuple[str, ...]) -> State[Any]:
     git = git_state()
     minutes = {record.name: record.minutes for record in records if record.outcome is Outcome.RAN}
     logged = log_to_mlflow(place.path, RunContext(run_id, git.sha, minutes, git.dirty, other_versions))
-    folder = write_run_folder(place, RunRecord(run_id, git, tuple(records), logged, other_versions))
+    content = read_content(place)
+    folder = write_run_folder(place, RunRecord(run_id, git, tuple(records), logged, other_versions), content)
+    write_report(place, content)  # after the folder, which it lists; every stage is up to date
     return Completed(message=f"Results in {folder}", data=folder)

@@ -1,27 +1,25 @@
 """runs/<id>/: what a run did and with what, and a page to look at. Untracked, because it holds times."""
 
-import base64
 import json
 import platform
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from flows.code_dependencies import CODE_ROOT
+from flows.folders import new_folder
+from flows.headlines import headline_scores
 from flows.provenance import RunRecord, file_digest, processor
-from flows.results import result_tables
+from flows.report import Content, render
+from flows.result_table import ResultTable
 from flows.workspace import Workspace
 
 
-def write_run_folder(place: Workspace, record: RunRecord) -> Path:
+def write_run_folder(place: Workspace, record: RunRecord, content: Content) -> Path:
     """Write runs/<id>/{run.json,params.yaml,dvc.lock,index.html} into a workspace and return the folder."""
-    folder = place.path / "runs" / record.run_id
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("params.yaml", "dvc.lock"):
-        (folder / name).write_bytes((place.path / name).read_bytes())
     provenance: dict[str, object] = {
         "run": record.run_id,
+        "finished": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
         "workspace": str(place.path),
         "git_sha": record.git.sha,
         "git_dirty": record.git.dirty,
@@ -32,34 +30,36 @@ def write_run_folder(place: Workspace, record: RunRecord) -> Path:
         "python": platform.python_version(),
         "mlflow": asdict(record.logged),
         "stages": [asdict(stage) for stage in record.stages],
+        "scores": headline_scores(place),
     }
-    (folder / "run.json").write_text(json.dumps(provenance, indent=2, default=str) + "\n", encoding="utf-8")
-    (folder / "index.html").write_text(_page(place, record, provenance), encoding="utf-8")
+    folder = place.path / "runs" / record.run_id
+    with new_folder(folder) as scratch:
+        for name in ("params.yaml", "dvc.lock"):
+            (scratch / name).write_bytes((place.path / name).read_bytes())
+        run_json = json.dumps(provenance, indent=2, default=str) + "\n"
+        (scratch / "run.json").write_text(run_json, encoding="utf-8")
+        page = render(
+            "run.html",
+            content=content,
+            provenance=provenance,
+            stages=_stages(record),
+            made_with=_made_with(provenance, record),
+        )
+        (scratch / "index.html").write_text(page, encoding="utf-8")
     return folder
 
 
-def _page(place: Workspace, record: RunRecord, provenance: dict[str, object]) -> str:
-    templates = Environment(
-        loader=PackageLoader("flows"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    figures = [
-        (arm, path.stem, _data_uri(path))
-        for arm in sorted(place.params().arms)
-        for path in sorted(place.path.glob(f"out/calibrate-{arm}/figures/*.png"))
-    ]
-    return templates.get_template("run.html").render(
-        simulated=place.params().cohort.simulated,
-        name=place.path.name,
-        record=record,
-        tables=result_tables(place),
-        figures=figures,
-        provenance={key: value for key, value in provenance.items() if key not in ("stages", "mlflow")},
-    )
+def _stages(record: RunRecord) -> ResultTable:
+    rows = tuple((stage.name, stage.outcome.value, f"{stage.minutes:.2f}") for stage in record.stages)
+    return ResultTable("Stages of this run", ("stage", "outcome", "minutes"), rows)
 
 
-def _data_uri(picture: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode("ascii")
+def _made_with(provenance: dict[str, object], record: RunRecord) -> ResultTable:
+    """What run.json says of code, environment and MLflow, as texts."""
+    shown = {key: provenance[key] for key in provenance if key not in ("stages", "mlflow", "scores")}
+    shown["other_versions"] = ", ".join(record.other_versions) or "none: all packages are as pinned"
+    shown["mlflow store"] = record.logged.tracking_uri
+    shown["mlflow run"] = record.logged.parent_run
+    shown |= {f"mlflow run of {arm}": run_id for arm, run_id in record.logged.children.items()}
+    rows = tuple((key.replace("_", " "), str(value)) for key, value in shown.items())
+    return ResultTable("Made with", ("what", "value"), rows)

@@ -1,7 +1,8 @@
-"""Stage `calibrate-ARM`: decision thresholds from validation, metrics on validation and test."""
+"""Stage `calibrate-ARM`: decision thresholds from validation, metrics with intervals on validation and test."""
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +18,22 @@ from tasks.params.reading import read_section
 from tasks.params.train import ArmParams, ComputeParams
 from tasks.stage import OUT, output_folder, run, write_json
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SAMPLING_RATE, SUPERCLASSES
+from veribeat.data.demography import demographic_groups
 from veribeat.errors import InputError
+from veribeat.metrics.bootstrap import Bootstrap, bootstrap_intervals
+from veribeat.metrics.calibration import reliability_bins
 from veribeat.metrics.classification import Json, auroc_by_class, evaluate, roc_points, rounded
 from veribeat.metrics.error_patterns import error_patterns
+from veribeat.metrics.subgroups import subgroup_table
 from veribeat.metrics.thresholds import calibrate_thresholds, predict_labels
 from veribeat.plots.curves import loss_curve, roc_curves
+from veribeat.plots.reliability import reliability_diagram
 from veribeat.plots.style import save_png
 
 PROBABILITIES = [f"p_{name}" for name in SUPERCLASSES]
 TARGETS = [f"y_{name}" for name in SUPERCLASSES]
+PATIENT = ["patient_id", "age", "sex", "device"]
+"""What a subgroup or a bootstrap needs to know of a record."""
 ROC_POINTS = 200
 """Most points per class in roc.csv: enough for a smooth plot, small enough to be compared as text."""
 SIMULATED_BANNER = "simulated cohort"
@@ -37,9 +45,12 @@ class Evaluation:
 
     thresholds: dict[str, float]
     metrics: Json  # per set of records: validation, test, and each test fold
+    intervals: pd.DataFrame  # of the headline metrics of the same sets of records
     roc: pd.DataFrame  # of the validation records
     auroc: dict[str, float | None]  # of the validation records
-    error_patterns: pd.DataFrame  # of the test records, at 0.5 as in [CF] Table 5 and at the thresholds
+    reliability: pd.DataFrame  # of the test records
+    subgroups: pd.DataFrame  # of the test records, at the thresholds
+    error_patterns: pd.DataFrame  # of test and each test fold, at 0.5 and at the thresholds
 
 
 def calibrate(
@@ -52,23 +63,23 @@ def calibrate(
     threads: int,
     banner: str | None = None,
 ) -> None:
-    """Write thresholds (classifier.json), metrics, predictions, ROC, error patterns and figures of one arm.
+    """Write one arm's thresholds (classifier.json), predictions, metrics, their intervals, tables and figures.
 
     Args:
         ingest: folder with signals.npy and records.parquet.
         split: folder with roles.parquet.
         trained: folder with model.pt, history.csv and training.json.
         out: an existing empty folder.
-        params: grid step of the threshold sweep.
+        params: grid step of the threshold sweep, bootstrap, smallest subgroup.
         backbone: name of the backbone that model.pt belongs to.
         threads: of torch.
         banner: a line on every figure, such as "simulated cohort".
     """
     make_deterministic(threads)
     roles = pd.read_parquet(split / "roles.parquet")
-    records = pd.read_parquet(ingest / "records.parquet", columns=["ecg_id", *SUPERCLASSES])
+    records = pd.read_parquet(ingest / "records.parquet", columns=["ecg_id", *PATIENT, *SUPERCLASSES])
     predictions = _predict(ingest / "signals.npy", records, roles, trained / "model.pt", backbone)
-    result = evaluate_predictions(predictions, roles, params)
+    result = evaluate_predictions(predictions, roles, records, params)
 
     predictions.to_parquet(out / "predictions.parquet", index=False)
     write_json(out / "metrics.json", rounded(result.metrics))
@@ -83,7 +94,13 @@ def calibrate(
             "thresholds": result.thresholds,
         },
     )
-    result.roc.to_csv(out / "roc.csv", index=False, float_format="%.6f", lineterminator="\n")
+    for name, table in {
+        "intervals": result.intervals,
+        "roc": result.roc,
+        "reliability": result.reliability,
+        "subgroups": result.subgroups,
+    }.items():
+        table.to_csv(out / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")
     result.error_patterns.to_csv(
         out / "error_patterns.csv", index=False, float_format="%.2f", lineterminator="\n"
     )
@@ -91,39 +108,68 @@ def calibrate(
 
 
 def evaluate_predictions(
-    predictions: pd.DataFrame, roles: pd.DataFrame, params: CalibrateParams
+    predictions: pd.DataFrame, roles: pd.DataFrame, records: pd.DataFrame, params: CalibrateParams
 ) -> Evaluation:
     """Return thresholds from the validation records and what they give on validation and test.
 
     Args:
         predictions: ecg_id, fold, p_NORM .. p_HYP, y_NORM .. y_HYP of the validation and test records.
         roles: ecg_id and the boolean columns validation and test.
-        params: grid step of the threshold sweep.
+        records: ecg_id, patient_id, age, sex and device of at least these records.
+        params: grid step of the threshold sweep, bootstrap, smallest subgroup.
 
     Raises:
         InputError: a validation or test record has no prediction, a class has no positive validation record.
     """
-    validation, test = (_of_role(predictions, roles, role) for role in ("validation", "test"))
+    described = predictions.merge(
+        records[["ecg_id", *PATIENT]], on="ecg_id", how="left", validate="one_to_one"
+    )
+    validation, test = (_of_role(described, roles, role) for role in ("validation", "test"))
     thresholds = calibrate_thresholds(validation[PROBABILITIES], validation[TARGETS], params.step)
-    sets = {"validation": validation, "test": test}
-    sets |= {f"fold_{fold:02d}": records for fold, records in test.groupby("fold")}
+    folds = {f"fold_{fold:02d}": of_fold for fold, of_fold in test.groupby("fold")}
+    sets = {"validation": validation, "test": test, **folds}
+    bootstrap = Bootstrap(**params.bootstrap.model_dump())
     return Evaluation(
         thresholds=dict(zip(SUPERCLASSES, thresholds.tolist(), strict=True)),
         metrics={
-            name: evaluate(records[PROBABILITIES], records[TARGETS], thresholds)
-            for name, records in sets.items()
+            name: evaluate(of_set[PROBABILITIES], of_set[TARGETS], thresholds)
+            for name, of_set in sets.items()
         },
+        intervals=_of_sets(
+            {
+                name: bootstrap_intervals(
+                    of_set[PROBABILITIES], of_set[TARGETS], of_set["patient_id"], thresholds, bootstrap
+                )
+                for name, of_set in sets.items()
+            }
+        ),
         roc=roc_points(validation[PROBABILITIES], validation[TARGETS], most=ROC_POINTS),
         auroc=auroc_by_class(validation[PROBABILITIES], validation[TARGETS]),
-        error_patterns=_error_patterns(test, thresholds),
+        reliability=reliability_bins(test[PROBABILITIES], test[TARGETS]),
+        subgroups=subgroup_table(
+            test[PROBABILITIES],
+            test[TARGETS],
+            test["patient_id"],
+            demographic_groups(test, params.smallest_subgroup),
+            thresholds,
+            bootstrap,
+        ),
+        error_patterns=_of_sets(
+            {name: _error_patterns(of_set, thresholds) for name, of_set in {"test": test, **folds}.items()}
+        ),
     )
 
 
-def _error_patterns(test: pd.DataFrame, thresholds: NDArray[np.float64]) -> pd.DataFrame:
+def _of_sets(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One table; its first column, records, names the set of records that a row is about."""
+    return pd.concat(tables, names=["records"]).reset_index(level="records")
+
+
+def _error_patterns(of_set: pd.DataFrame, thresholds: NDArray[np.float64]) -> pd.DataFrame:
     """At 0.5, to be set beside [CF] Table 5, and at the calibrated thresholds, which is what users get."""
     cuts = {"at_half": np.full(len(SUPERCLASSES), 0.5), "calibrated": thresholds}
     tables = {
-        name: error_patterns(test[TARGETS], predict_labels(test[PROBABILITIES], cut))
+        name: error_patterns(of_set[TARGETS], predict_labels(of_set[PROBABILITIES], cut))
         for name, cut in cuts.items()
     }
     return pd.concat(tables, names=["thresholds"]).reset_index(level="thresholds")
@@ -161,6 +207,7 @@ def _draw(result: Evaluation, trained: Path, folder: Path, banner: str | None) -
     best_epoch = json.loads((trained / "training.json").read_text(encoding="utf-8"))["best_epoch"]
     save_png(loss_curve(history, best_epoch, banner), folder / "loss.png")
     save_png(roc_curves(result.roc, result.auroc, banner=banner), folder / "roc.png")
+    save_png(reliability_diagram(result.reliability, banner), folder / "reliability.png")
 
 
 def main() -> None:

@@ -101,7 +101,10 @@ class Fabricated:
         folder = self.path / "out" / f"train-{self.arm}"
         torch.manual_seed(2)
         torch.save(build_backbone("cnn_gru_flow").state_dict(), folder / "model.pt")
-        (folder / "training.json").write_text('{"best_epoch": 1, "epochs": 3, "validation_loss": 0.4}')
+        training = {"best_epoch": 1, "epochs": 3, "parameters": 41493, "validation_loss": 0.4}
+        (folder / "training.json").write_text(
+            json.dumps({**training, "train_records": 20, "validation_records": 20})
+        )
         (folder / "history.csv").write_text("epoch,train_loss,val_loss\n0,0.7,0.6\n1,0.5,0.4\n2,0.3,0.5\n")
 
     def write_lock(self, *, without: tuple[str, ...] = ()) -> None:

@@ -26,7 +26,15 @@ HEADLINES = {
 _FOLDERS = {"train": "training", "calibrate": "evaluation", "ingest": "data", "split": "data"}
 _FILES = {
     "train": ("training.json", "history.csv"),
-    "calibrate": ("classifier.json", "metrics.json", "error_patterns.csv", "roc.csv"),
+    "calibrate": (
+        "classifier.json",
+        "metrics.json",
+        "intervals.csv",
+        "subgroups.csv",
+        "error_patterns.csv",
+        "roc.csv",
+        "reliability.csv",
+    ),
     "ingest": ("card.json", "quarantine.csv"),
     "split": ("normalisation.json",),
 }
@@ -162,12 +170,13 @@ def _read_arm(lock: Lock, done: Mapping[str, Stage], arm: str, cohort: str) -> A
     params = {
         **_flat_params("arm", {"name": arm, **locked.section("arms")}),
         **_flat_params("preset", locked.section("presets")),
-        **_flat_params("compute", locked.section("compute")),
     }
     model = None
     if calibrate:
         metrics |= _numbers_of(lock, calibrate, "metrics.json")
-        params |= _flat_params("calibrate", lock.stages[calibrate.name].section("calibrate"))
+        metrics |= _headline_bounds(lock.verified(calibrate.output("intervals.csv")))
+        for name in ("compute", "calibrate"):
+            params |= _flat_params(name, lock.stages[calibrate.name].section(name))
         model = (lock.verified(train.output("model.pt")), lock.verified(calibrate.output("classifier.json")))
     return ArmContent(
         arm=arm,
@@ -222,6 +231,17 @@ def _curves(history: Path) -> list[tuple[int, dict[str, float]]]:
             (int(row["epoch"]), {name: float(value) for name, value in row.items() if name != "epoch"})
             for row in csv.DictReader(file)
         ]
+
+
+def _headline_bounds(intervals: Path) -> dict[str, float]:
+    """Bounds of the HEADLINES alone, such as test/calibrated/f1_macro_low: the file itself holds all of them."""
+    bounds: dict[str, float] = {}
+    with intervals.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            metric = f"{row['records']}/{row['block']}/{row['metric']}"
+            if metric in HEADLINES.values():
+                bounds |= {f"{metric}_{end}": float(row[end]) for end in ("low", "high") if row[end]}
+    return bounds
 
 
 def _json(lock: Lock, stage: Stage, file: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Decision thresholds."""
+"""Decision thresholds, and how sure the metrics are."""
 
 from typing import Annotated
 
@@ -13,7 +13,20 @@ def _divides_one(step: float) -> float:
     return step
 
 
+class BootstrapParams(Section):
+    """How the intervals of the metrics are drawn, patient by patient."""
+
+    resamples: int = Field(default=1000, ge=100, le=100_000)
+    """Fewer than 100 hold no 2.5th percentile worth the name."""
+
+    level: float = Field(default=0.95, gt=0, lt=1)
+    seed: int = Field(default=1, ge=0, lt=2**32)
+
+
 class CalibrateParams(Section):
-    """How thresholds are found on the validation records ([CF] A.2)."""
+    """How thresholds are found on the validation records ([CF] A.2), and how results are reported."""
 
     step: Annotated[float, Field(gt=0, le=0.5), AfterValidator(_divides_one)]
+    bootstrap: BootstrapParams = BootstrapParams()
+    smallest_subgroup: int = Field(default=50, ge=1)
+    """Records that a device needs for a row of its own; the others are pooled."""

@@ -45,6 +45,21 @@ def test_status_tells_what_changed_and_what_never_ran(done: Checkout) -> None:
     assert "not run yet" in row
 
 
+def test_the_flow_writes_a_report_and_the_command_says_what_is_no_longer_up_to_date(done: Checkout) -> None:
+    report = done.path / "report.html"
+    page = report.read_text()
+    assert "Not up to date" not in page
+    (run,) = (done.path / "runs").iterdir()
+    assert f'href="runs/{run.name}/index.html"' in page
+    assert "of the workspace" in (run / "index.html").read_text()
+    assert done.veribeat("report").stdout.strip() == str(report)
+    assert report.read_text() == page
+    file = done.path / "models/training.py"
+    file.write_text(file.read_text() + "\n# an edit\n")
+    done.veribeat("report")
+    assert "train-baseline and calibrate-baseline belongs to earlier code" in report.read_text()
+
+
 def test_export_takes_an_arm_that_is_up_to_date(after_flow: Checkout, tmp_path: Path) -> None:
     after_flow.veribeat("export", str(tmp_path / "model"))
     assert Classifier.load(tmp_path / "model").thresholds

@@ -15,6 +15,7 @@ import torch
 from fabricated import CONTEXT, IN_FLOW, RECORDS, Fabricated, client_of, everything
 from numpy.typing import NDArray
 
+from flows.tracking.content import HEADLINES
 from flows.tracking.projection import ProjectionResult
 from models.backbones.registry import build_backbone
 from models.inference import predict_probabilities
@@ -50,6 +51,19 @@ def test_the_child_holds_what_the_stages_wrote(projected: tuple[Fabricated, Proj
     )
 
 
+def test_the_child_holds_the_bounds_of_its_headlines_alone(
+    projected: tuple[Fabricated, ProjectionResult],
+) -> None:
+    workspace, result = projected
+    metrics = client_of(result).get_run(result.children[workspace.arm]).data.metrics
+    table = pd.read_csv(workspace.file("calibrate", "intervals.csv"))
+    row = table[(table["records"] == "test") & (table["metric"] == "f1_macro")].set_index("block")
+    for end in ("low", "high"):
+        assert metrics[f"test/calibrated/f1_macro_{end}"] == row.loc["calibrated", end]
+    bounds = {name for name in metrics if name.endswith(("_low", "_high"))}
+    assert bounds == {f"{name}_{end}" for name in HEADLINES.values() for end in ("low", "high")}
+
+
 def test_the_child_has_curves_files_and_the_dataset(projected: tuple[Fabricated, ProjectionResult]) -> None:
     workspace, result = projected
     client, run_id = client_of(result), result.children[workspace.arm]
@@ -63,8 +77,12 @@ def test_the_child_has_curves_files_and_the_dataset(projected: tuple[Fabricated,
     assert files >= {
         "evaluation/classifier.json",
         "evaluation/error_patterns.csv",
+        "evaluation/intervals.csv",
+        "evaluation/subgroups.csv",
+        "evaluation/reliability.csv",
         "figures/loss.png",
         "figures/roc.png",
+        "figures/reliability.png",
         "data/card.json",
     }
     (logged,) = client.get_run(run_id).inputs.dataset_inputs

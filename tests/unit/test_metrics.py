@@ -181,7 +181,7 @@ def test_ece_averages_over_records_not_bins():
 def test_error_patterns_by_hand():
     table = error_patterns(TRUE, PREDICTED, AB)
     expected = pd.DataFrame(
-        {"true": ["A, B", "B"], "predicted": ["A", "A"], "records": [1, 1], "percent": [25.0, 25.0]}
+        {"true": ["A, B", "B"], "predicted": ["A", "A"], "count": [1, 1], "percent": [25.0, 25.0]}
     )
     pd.testing.assert_frame_equal(table, expected)
 
@@ -199,7 +199,7 @@ def test_error_patterns_sort_by_share_and_drop_the_rare():
 
 
 def test_error_patterns_of_a_perfect_classifier_are_an_empty_table():
-    assert list(error_patterns(TRUE, TRUE, AB)) == ["true", "predicted", "records", "percent"]
+    assert list(error_patterns(TRUE, TRUE, AB)) == ["true", "predicted", "count", "percent"]
     assert error_patterns(TRUE, TRUE, AB).empty
 
 

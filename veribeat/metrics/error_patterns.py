@@ -35,14 +35,14 @@ def error_patterns(
         at_least_percent: leave out patterns rarer than this share of all records, right or wrong.
 
     Returns:
-        Columns true, predicted, records, percent (of all N records); ties sorted by name.
+        Columns true, predicted, count (of records), percent (of all N records); ties sorted by name.
     """
     true_names, predicted_names = label_set_names(targets, classes), label_set_names(predicted, classes)
     table = pd.DataFrame({"true": true_names, "predicted": predicted_names})
     wrong = table[table["true"] != table["predicted"]]
-    counts = wrong.groupby(["true", "predicted"]).size().rename("records").astype("int64").reset_index()
-    counts["percent"] = 100 * counts["records"] / max(len(table), 1)
+    counts = wrong.groupby(["true", "predicted"]).size().rename("count").astype("int64").reset_index()
+    counts["percent"] = 100 * counts["count"] / max(len(table), 1)
     # in whole records, so that 1% of 2,000 is not lost to rounding
-    frequent = counts[counts["records"] * 100 >= at_least_percent * len(table)]
-    order = ["records", "true", "predicted"]
+    frequent = counts[counts["count"] * 100 >= at_least_percent * len(table)]
+    order = ["count", "true", "predicted"]
     return frequent.sort_values(order, ascending=[False, True, True], ignore_index=True)

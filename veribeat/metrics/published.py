@@ -53,3 +53,17 @@ TABLE_5: Final[tuple[tuple[str, str, float], ...]] = (
 Two rows have one empty cell. It is read as "nothing predicted": 2.46% is 54 records, and fold 10 has only 40
 without a label.
 """
+
+BENCHMARK_MODEL: Final = "resnet1d_wang"
+BENCHMARK_AUROC: Final = 0.930
+"""N. Strodthoff et al., Deep Learning for ECG Analysis: Benchmarks and Insights from PTB-XL, IEEE JBHI 25(5), 2021:
+macro-AUROC over the superclasses of its best network, with folds 1-8 for training, 9 for validation and 10 for test.
+Records without a superclass are left out.
+"""
+
+BENCHMARK_FOLDS: Final[dict[str, tuple[int, ...]]] = {
+    "train": (1, 2, 3, 4, 5, 6, 7, 8),
+    "validation": (9,),
+    "test": (10,),
+}
+"""Fold roles of the benchmark; scores of another split are not to be set beside it."""

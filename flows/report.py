@@ -1,0 +1,140 @@
+"""report.html: what a workspace has trained on what, how well, and in which runs, as one page without links outside."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from flows.headlines import headline_table
+from flows.report_figures import (
+    Picture,
+    cohort_pictures,
+    evaluation_pictures,
+    headline_pictures,
+    training_pictures,
+)
+from flows.report_tables import card_tables, parameter_tables, summary, training_table, unused_records
+from flows.result_table import ResultTable
+from flows.results import cohort_tables
+from flows.run_list import past_runs
+from flows.score_tables import score_tables
+from flows.status import UP_TO_DATE
+from flows.workspace import Workspace
+
+REPORT_FILE = "report.html"
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+MOST_RUNS = 100
+"""Rows of the list of runs."""
+
+_NUMERIC = re.compile(r"[-+±]?\d[\d.,:%()\s–-]*")
+"""A number, and what stands around numbers in a range, an interval or a time."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """All that a report shows of a workspace's outputs and parameters; empty where a stage has not run."""
+
+    name: str
+    simulated: bool
+    summary: tuple[str, ...]
+    headline: ResultTable | None
+    headline_pictures: tuple[Picture, ...]
+    cohort: tuple[ResultTable, ...]
+    cohort_pictures: tuple[Picture, ...]
+    training: ResultTable | None
+    training_pictures: tuple[Picture, ...]
+    scores: tuple[ResultTable, ...]
+    pictures: tuple[Picture, ...]
+    parameters: tuple[ResultTable, ...]
+    unused: tuple[ResultTable, ...]
+    not_run: Mapping[str, str]  # kind of stage -> a sentence about those whose outputs are not there, or ""
+
+
+def read_content(place: Workspace) -> Content:
+    """Read a workspace's outputs and draw their figures."""
+    params = place.params()
+    return Content(
+        name=place.path.name,
+        simulated=params.cohort.simulated,
+        summary=summary(place, params),
+        headline=headline_table(place, params),
+        headline_pictures=headline_pictures(place, params),
+        cohort=(*cohort_tables(place), *card_tables(place, params)),
+        cohort_pictures=cohort_pictures(place, params),
+        training=training_table(place, params),
+        training_pictures=training_pictures(place, params),
+        scores=score_tables(place),
+        pictures=evaluation_pictures(place, params),
+        parameters=parameter_tables(params),
+        unused=unused_records(place),
+        not_run=_not_run(place),
+    )
+
+
+def write_report(place: Workspace, content: Content, stale: tuple[str, ...] = ()) -> Path:
+    """Write report.html into a workspace and return its path; the page says that the stages `stale` are."""
+    page = render("report.html", content=content, stale=stale, runs=past_runs(place.path)[:MOST_RUNS])
+    file = place.path / REPORT_FILE
+    scratch = file.with_suffix(".html.new")
+    scratch.write_text(page, encoding="utf-8")
+    scratch.replace(file)
+    return file
+
+
+def stale_stages(place: Workspace, states: Mapping[str, str]) -> tuple[str, ...]:
+    """Stages with outputs that are not up to date, or that were made from such, in running order.
+
+    `states` says what is up to date (`flows.status.stage_states`). DVC calls a stage up to date whose input is about
+    to change, because it compares with the input as it is.
+    """
+    changed: set[str] = set()
+    stale = []
+    for stage in place.stages():
+        if states[stage.name] != UP_TO_DATE or changed & set(stage.inputs):
+            changed |= set(stage.outputs)
+            if any((place.path / output).exists() for output in stage.outputs):
+                stale.append(stage.name)
+    return tuple(stale)
+
+
+def render(template: str, **values: object) -> str:
+    """A page of flows/templates."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"listed": listed, "numeric": numeric_columns}
+    return environment.get_template(template).render(**values)
+
+
+def listed(names: tuple[str, ...]) -> str:
+    """Such as "a, b and c"."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def numeric_columns(table: ResultTable) -> tuple[bool, ...]:
+    """For each column whether all of its cells are numbers, intervals or empty, so that it is set flush right."""
+    columns = zip(*table.rows, strict=True) if table.rows else ((),) * len(table.columns)
+    return tuple(
+        any(cells) and all(not cell or _NUMERIC.fullmatch(cell) for cell in cells) for cells in columns
+    )
+
+
+def _not_run(place: Workspace) -> dict[str, str]:
+    missing: dict[str, list[str]] = {}
+    for stage in place.stages():
+        names = missing.setdefault(stage.name.partition("-")[0], [])
+        if not any((place.path / output).exists() for output in stage.outputs):
+            names.append(stage.name)
+    return {
+        kind: f"No results of {listed(tuple(names))} yet: 'veribeat run' makes them." if names else ""
+        for kind, names in missing.items()
+    }
