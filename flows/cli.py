@@ -3,12 +3,13 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 
 import typer
 from rich.console import Console
 
 from flows import environment
+from flows.physionet.listing import PTBXL_URL
 from flows.prefect_server import prefect_server
 from tasks.stage import EXIT_INPUT_ERROR
 from veribeat.errors import InputError
@@ -143,6 +144,28 @@ def export(
 
 
 @app.command()
+def predict(
+    records: Annotated[
+        list[str], typer.Argument(metavar="RECORD...", help="WFDB records: paths with or without .hea.")
+    ],
+    format_: Annotated[Literal["json", "csv"], typer.Option("--format", help="Of standard output.")] = "json",
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", help="Folder with model.pt and classifier.json (default: reference/ptbxl)."),
+    ] = None,
+) -> None:
+    """Apply a trained model to 12-lead ECG records: probabilities, labels and quality warnings.
+
+    Records of 10 s to an hour at 100 to 1000 Hz are resampled to 100 Hz and cut into windows of 10 s; the probabilities
+    of a record are the mean over its windows. A record that cannot be read gets one sentence, and the exit code is 2.
+    """
+    from flows.predict import predict_records
+
+    if not predict_records(records, model, format_ == "csv", sys.stdout):
+        raise typer.Exit(EXIT_INPUT_ERROR)
+
+
+@app.command()
 def ui(workspace: WorkspaceOption = HERE) -> None:
     """Open MLflow's and Prefect's pages for a workspace, until Ctrl-C."""
     from flows.ui import serve_pages
@@ -179,6 +202,32 @@ def synthetic(
 
     write_cohort(folder, records, seed)
     print(f"{records} simulated records. Next: veribeat init WORKSPACE --data {shlex.quote(str(folder))}")
+
+
+@data.command()
+def ptbxl(
+    folder: Annotated[Path, typer.Argument(help="Folder to fill; what it holds already is kept.")],
+    rate: Annotated[
+        Literal["100", "500", "both"], typer.Option(help="Records at which rate, in Hz.")
+    ] = "100",
+    url: Annotated[str, typer.Option(help="PhysioNet's folder, or a mirror of it.")] = PTBXL_URL,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="How many files at a time.")] = 8,
+) -> None:
+    """Download PTB-XL, or go on with an interrupted download; each file's SHA-256 is checked."""
+    from flows.physionet.download import download_ptbxl
+    from tasks.stages import PTBXL_FILES
+
+    rates = (100, 500) if rate == "both" else (int(rate),)
+    try:
+        done = download_ptbxl(folder, Console(stderr=True), url=url, rates=rates, workers=workers)
+    except KeyboardInterrupt:
+        print("Interrupted: the same command goes on where this one stopped.", file=sys.stderr)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    print(f"{done.fetched:,} files fetched, {done.found:,} there already; all are as SHA256SUMS.txt says.")
+    if all((folder / file).exists() for file in PTBXL_FILES):
+        print(f"Next: veribeat init WORKSPACE --data {shlex.quote(str(folder))}")
+    else:
+        print("Workspaces need the records at 100 Hz: add them with --rate 100.")
 
 
 def _prepare(folder: Path, assignments: list[str] | None) -> Path:

@@ -143,7 +143,7 @@ def _patient_table(card: Mapping[str, Any]) -> ResultTable:
         ("records", f"{card['records']}"),
         *((f"{sex}", f"{count}") for sex, count in card["sex"].items()),
         ("median age, years", median),
-        ("quartiles of age, years", f"{lower} - {upper}"),
+        ("quartiles of age, years", f"{lower}-{upper}"),
         ("over 89 years", f"{age['over_89']}"),
         ("age unknown", f"{age['unknown']}"),
     ]

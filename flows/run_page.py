@@ -57,6 +57,8 @@ def _stages(record: RunRecord) -> ResultTable:
 def _made_with(provenance: dict[str, object], record: RunRecord) -> ResultTable:
     """What run.json says of code, environment and MLflow, as texts."""
     shown = {key: provenance[key] for key in provenance if key not in ("stages", "mlflow", "scores")}
+    shown["git_sha"] = record.git.sha or "not a git checkout"
+    shown["git_dirty"] = "yes" if record.git.dirty else "no"
     shown["other_versions"] = ", ".join(record.other_versions) or "none: all packages are as pinned"
     shown["mlflow store"] = record.logged.tracking_uri
     shown["mlflow run"] = record.logged.parent_run

@@ -132,7 +132,7 @@ class Workspace:
 
 
 def create_workspace(path: Path, data: Path, assignments: Iterable[str] = ()) -> Workspace:
-    """Make `path` a workspace on the PTB-XL folder `data`, with the paper's recipe and then `assignments`.
+    """Make `path` a workspace on the PTB-XL folder `data`, with the preset `fast` and then `assignments`.
 
     The folder becomes a DVC project of its own; links lead to the data and to the code, so that dvc.lock names
     neither this machine's folders nor a copy of them. Raises InputError, and leaves nothing behind, when `path`
@@ -154,7 +154,7 @@ def create_workspace(path: Path, data: Path, assignments: Iterable[str] = ()) ->
         (scratch / CODE_LINK).symlink_to(CODE_ROOT, target_is_directory=True)
         workspace = Workspace(scratch.resolve())
         source = "simulated_folder" if simulated else "ptbxl"
-        preset = "short" if simulated else "paper"
+        preset = "short" if simulated else "fast"
         arms = [f"arms.{arm}.preset={preset}" for arm in workspace.params().arms]
         workspace.set_params([f"cohort.source={source}", *arms, *assignments])
         workspace.write_dvc_yaml()

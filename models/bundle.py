@@ -28,6 +28,7 @@ class Classifier:
 
     backbone: nn.Module
     thresholds: tuple[float, ...]  # in the order of SUPERCLASSES
+    backbone_name: str
 
     @classmethod
     def load(cls, folder: Path) -> "Classifier":
@@ -37,7 +38,7 @@ class Classifier:
             InputError: a file is missing or damaged, or was made for other classes, leads or sampling.
         """
         name, thresholds = _read_description(folder / DESCRIPTION)
-        return cls(load_backbone(name, folder / WEIGHTS), thresholds)
+        return cls(load_backbone(name, folder / WEIGHTS), thresholds, name)
 
     @torch.inference_mode()
     def probabilities(self, signals_mv: ArrayLike) -> NDArray[np.float32]:

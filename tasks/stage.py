@@ -5,7 +5,7 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,7 +20,8 @@ CODE_LINK = Path("code")
 """In a workspace outside the repository, a link to the code that its dvc.yaml depends on."""
 
 CODE_ROOT = Path(str(tasks.__file__)).resolve().parents[1]
-CODE_FILES = ("veribeat/**/*.py", "models/**/*.py", "tasks/**/*.py", "constraints.txt")
+CONSTRAINTS = "constraints.txt"
+CODE_FILES = ("veribeat/**/*.py", "models/**/*.py", "tasks/**/*.py", CONSTRAINTS)
 
 EXIT_INPUT_ERROR = 2
 
@@ -102,26 +103,23 @@ def code_digests() -> dict[str, str]:
     return {str(file.relative_to(CODE_ROOT)): digest(file) for file in files}
 
 
-def _loaded_code() -> list[str]:
-    """Paths in the code folder of what this process runs on: its modules so far, and constraints.txt."""
-    files = [
-        Path(file).resolve()
-        for module in list(sys.modules.values())
-        if (file := getattr(module, "__file__", None))
-    ]
-    inside = [str(file.relative_to(CODE_ROOT)) for file in files if file.is_relative_to(CODE_ROOT)]
-    return [*sorted(inside), "constraints.txt"]
-
-
 def loaded_code_digest() -> str:
-    """One digest of all that this process runs on."""
-    return digest(*(part for file in _loaded_code() for part in (file, CODE_ROOT / file)))
+    """One digest of all that this process runs on: its modules so far, and constraints.txt."""
+    digests = code_digests()
+    return digest(*(part for file in _loaded(digests) for part in (file, digests[file])))
+
+
+def _loaded(files: Iterable[str]) -> list[str]:
+    """Those of `files` that this process runs on."""
+    modules = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    paths = {Path(path).resolve() for path in modules if path}
+    return [file for file in files if file == CONSTRAINTS or CODE_ROOT / file in paths]
 
 
 def _check_code_unchanged(before: dict[str, str]) -> None:
     now = code_digests()
-    for file in _loaded_code():
-        if file in before and now.get(file) != before[file]:
+    for file in _loaded(before):
+        if now.get(file) != before[file]:
             raise InputError(
                 f"{file} was edited while this stage ran on it: run again, and its outputs will fit the code."
             )

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from veribeat.errors import InputError
 
+PTBXL_URL = "https://physionet.org/files/ptb-xl/1.0.3/"
 LISTING = "SHA256SUMS.txt"
 LARGEST_LISTING = 64 * 2**20
 """Bytes; PTB-XL's has 9 MB."""

@@ -63,7 +63,7 @@ class _Bar:
         self._progress.update(self._task, size=decimal(self._bytes))
 
     def tell(self, line: str) -> None:
-        self._progress.console.print(line, highlight=False, markup=False)
+        print_line(self._progress.console, line)
 
 
 class _Lines:
@@ -88,7 +88,12 @@ class _Lines:
         self._bytes += size
 
     def tell(self, line: str) -> None:
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        print_line(self._console, line)
+
+
+def print_line(console: Console, line: str) -> None:
+    """Print text from elsewhere as it is."""
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _minutes(seconds: float) -> str:

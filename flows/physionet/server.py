@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from flows.physionet.listing import LISTING, ListedFile
+from flows.physionet.progress import Display
 from veribeat.errors import InputError
 
 T = TypeVar("T")
@@ -37,7 +39,7 @@ class Patience:
 
     def delay_s(self, failures: int, asked_s: float = 0.0) -> float:
         """Seconds to wait after so many failures (from 1), at least the `asked_s` of the server, within bounds."""
-        return min(self.longest_delay_s, max(asked_s, self.first_delay_s * 2 ** (failures - 1)))
+        return min(self.longest_delay_s, max(asked_s, self.first_delay_s * 2.0 ** (failures - 1)))
 
 
 class TransferError(Exception):
@@ -60,13 +62,12 @@ class _MayHeal(Exception):
 
 
 class Server:
-    """An HTTP folder at `url`; `tell` gets a line for each file that has to wait longer than for one retry."""
+    """An HTTP folder."""
 
-    def __init__(self, url: str, patience: Patience, connections: int, tell: Callable[[str], None]) -> None:
+    def __init__(self, url: str, patience: Patience, connections: int) -> None:
         """Raises InputError when `url` is not the http(s) address of a folder."""
         self._url = _folder_url(url)
         self._patience = patience
-        self._tell = tell
         self._client = httpx.AsyncClient(
             headers={"User-Agent": f"veribeat/{version('veribeat')}", "Accept-Encoding": "identity"},
             timeout=httpx.Timeout(patience.read_timeout_s, connect=patience.connect_timeout_s, pool=None),
@@ -85,8 +86,8 @@ class Server:
         """The folder's address, without a password."""
         return str(self._url.copy_with(userinfo=b""))
 
-    async def content(self, name: str, largest_size: int) -> bytes:
-        """The bytes of a small file; raises TransferError."""
+    async def content(self, name: str, largest_size: int, tell: Callable[[str], None]) -> bytes:
+        """The bytes of a small file; raises TransferError. `tell` gets a line when the server keeps us waiting."""
 
         async def attempt() -> bytes:
             content = bytearray()
@@ -97,23 +98,23 @@ class Server:
                     _check_size(name, len(content), largest_size)
             return bytes(content)
 
-        return await self._patiently(name, attempt)
+        return await self._patiently(name, attempt, tell)
 
-    async def fetch(self, file: ListedFile, target: Path, received: Callable[[int], None]) -> None:
-        """Write `file` to `target`, which appears when its SHA-256 is right; `received` gets counts of bytes.
+    async def fetch(self, file: ListedFile, target: Path, display: Display) -> None:
+        """Write `file` to `target`, which appears when its SHA-256 is right.
 
         An interrupted transfer stays beside it as a scratch file, and the next one goes on from there if the server
         can. Raises TransferError, and OSError where the disk is full or cannot be written.
         """
-        await self._patiently(str(file.path), lambda: self._attempt(file, target, received))
+        await self._patiently(str(file.path), lambda: self._attempt(file, target, display), display.tell)
 
-    async def _attempt(self, file: ListedFile, target: Path, received: Callable[[int], None]) -> None:
+    async def _attempt(self, file: ListedFile, target: Path, display: Display) -> None:
         scratch = target.with_name(f".{target.name}.partial")
         kept = _kept(scratch, file.largest_size)
         sha256 = hashlib.sha256(kept).hexdigest()
         if not kept or sha256 != file.sha256:
             try:
-                sha256 = await self._receive(file, scratch, kept, received)
+                sha256 = await self._receive(file, scratch, kept, display)
             except TransferError:
                 scratch.unlink(missing_ok=True)
                 raise
@@ -122,9 +123,7 @@ class Server:
             raise _MayHeal(f"its SHA-256 is not the one that {LISTING} lists", _LATER)
         scratch.replace(target)
 
-    async def _receive(
-        self, file: ListedFile, scratch: Path, kept: bytes, received: Callable[[int], None]
-    ) -> str:
+    async def _receive(self, file: ListedFile, scratch: Path, kept: bytes, display: Display) -> str:
         """Append to `scratch`, which holds `kept`, what the server has more, or write it anew; its SHA-256."""
         name = str(file.path)
         async with self._response(name, start=len(kept)) as response:
@@ -140,10 +139,12 @@ class Server:
                     _check_size(name, size, file.largest_size)
                     output.write(chunk)
                     digest.update(chunk)
-                    received(len(chunk))
+                    display.received(len(chunk))
         return digest.hexdigest()
 
-    async def _patiently(self, name: str, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _patiently(
+        self, name: str, attempt: Callable[[], Awaitable[T]], tell: Callable[[str], None]
+    ) -> T:
         failures = 0
         while True:
             try:
@@ -154,8 +155,8 @@ class Server:
                     wrong = f"{error} ({failures} attempts)"
                     raise TransferError(name, wrong, error.advice) from error
                 delay = self._patience.delay_s(failures, error.asked_s)
-                if failures > 1:
-                    self._tell(f"{name}: {error}; next attempt in {delay:.0f} s.")
+                if failures > 1:  # a first retry is not worth a line
+                    tell(f"{name}: {error}; next attempt in {delay:.0f} s.")
                 await asyncio.sleep(delay)
 
     @asynccontextmanager
@@ -197,7 +198,9 @@ def _folder_url(url: str) -> httpx.URL:
     except httpx.InvalidURL as error:
         raise InputError(f"--url {url} is not a web address: {error}.") from error
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
-        raise InputError(f"--url {url} is not the address of a folder: give one such as https://host/folder/.")
+        raise InputError(
+            f"--url {url} is not the address of a folder: give one such as https://host/folder/."
+        )
     return parsed
 
 
@@ -228,26 +231,28 @@ def _check_size(name: str, size: int, largest: int) -> None:
 
 def _announced(response: httpx.Response) -> int:
     """Bytes that the body will have, 0 when the server does not say."""
-    text = response.headers.get("Content-Length", "")
-    return int(text) if text.isdecimal() else 0
+    return _number(response.headers.get("Content-Length", "")) or 0
 
 
 def _range_start(response: httpx.Response) -> int | None:
     unit, _, rest = response.headers.get("Content-Range", "").partition(" ")
-    start = rest.partition("-")[0]
-    return int(start) if unit == "bytes" and start.isdecimal() else None
+    return _number(rest.partition("-")[0]) if unit == "bytes" else None
 
 
 def _retry_after_s(response: httpx.Response) -> float:
     """Seconds that the server asks for, as a number or a date; 0 when it asks for none."""
     text = response.headers.get("Retry-After", "")
-    if text.isdecimal():
-        return float(text)
+    if (seconds := _number(text)) is not None:
+        return seconds
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return 0.0
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _number(text: str) -> int | None:
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
 
 
 def _one_line(error: Exception) -> str:

@@ -1,10 +1,13 @@
-"""A checkout whose pipeline has run, made once for all tests of the flows."""
+"""A checkout whose pipeline has run, made once for all tests of the flows, and a server to download from."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from checkout import Checkout
+from downloads import small_folder
+from file_server import FileServer, serving
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +22,11 @@ def after_flow(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 def done(after_flow: Checkout, tmp_path: Path) -> Checkout:
     """A copy of that checkout, for one test to change."""
     return Checkout(shutil.copytree(after_flow.path, tmp_path / "checkout", symlinks=True))
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    """A small PTB-XL folder on a web server of this machine."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving(small_folder()) as running:
+        yield running

@@ -27,7 +27,7 @@ def test_init_links_data_and_code_and_chooses_the_papers_recipe(workspace: Works
     assert (workspace.path / "cohort").resolve() == cohort
     params = workspace.params()
     assert params.cohort.source == "ptbxl"
-    assert params.arms["baseline"].preset == "paper"
+    assert params.arms["baseline"].preset == "fast"
     assert "code/tasks/ingest.py" in (workspace.path / "dvc.yaml").read_text()
     assert str(cohort) not in (workspace.path / "dvc.yaml").read_text()
 

@@ -11,8 +11,7 @@ from checkout import REPOSITORY
 SETTINGS = (
     "ingest.amplitude_limit_mv=32.0",
     "ingest.reject_flat_leads=false",
-    "presets.paper.max_epochs=2",
-    "presets.paper.learning_rate=0.002",
+    "presets.fast.max_epochs=2",
 )
 
 

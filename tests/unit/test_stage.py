@@ -90,3 +90,16 @@ def test_a_digest_depends_on_order_and_on_where_parts_end(place: Path) -> None:
         stage.digest("ab", "c"), stage.digest("a", "bc"), stage.digest("c", "ab"), stage.digest("ab", "c", file)
     }  # fmt: skip
     assert len(digests) == 4
+
+
+def test_a_module_without_a_file_of_its_own_is_nobodys_code(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch has one whose file is a bare name, which would seem to lie in the working folder."""
+    module = types.ModuleType("pseudo")
+    module.__file__ = "_classes.py"
+    monkeypatch.setitem(sys.modules, "pseudo", module)
+    monkeypatch.chdir(place / "code")
+    (place / "code/params.yaml").write_text((place / "params.yaml").read_text())
+    _run(place)
+    assert stage.loaded_code_digest()

@@ -1,0 +1,132 @@
+"""Read 12 leads from any WFDB record on this machine: any rate, length, storage format, unit and order of leads.
+
+`wfdb_record` is the strict reader of PTB-XL's own files, on which `ingest` relies; this one takes what other devices
+and databases write, says what it had to do, and refuses what would be guesswork.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import wfdb
+from numpy.typing import NDArray
+
+from veribeat.conventions import LEADS, RECORD_SAMPLES, SAMPLING_RATE
+from veribeat.data.any_header import Header
+from veribeat.data.wfdb_record import MV_PER_UNIT, PARSER_ERRORS
+from veribeat.errors import InputError
+from veribeat.signal.gaps import bridge_gaps
+from veribeat.signal.limb_leads import limb_lead
+from veribeat.signal.quality import QualityWarning
+from veribeat.signal.resampling import resampled_length
+
+LARGEST_MV = 20.0
+"""A larger sample is an artefact or another unit; `ingest.amplitude_limit_mv` is the same by default."""
+
+LONGEST_S = 3600.0
+"""The whole recording is held in memory: 350 MB at 1000 Hz, a few times."""
+
+
+@dataclass(frozen=True)
+class EcgRecord:
+    """A recording of 12 leads, complete and in mV."""
+
+    signals_mv: NDArray[np.float64]
+    """(samples, 12), leads in the order of LEADS, no NaN."""
+    sampling_rate: float
+    """Hz, 100 to 1000."""
+    derived: frozenset[str]
+    """Leads that were computed from I and II."""
+    warnings: tuple[QualityWarning, ...]
+    """What had to be done or assumed to read the files, and what is suspicious about them."""
+
+    @property
+    def duration_s(self) -> float:
+        """Samples over rate."""
+        return len(self.signals_mv) / self.sampling_rate
+
+
+def read_any_record(record: str) -> EcgRecord:
+    """The WFDB record at the path `record`, with or without `.hea`.
+
+    At least 10 s and at most an hour, at 100 to 1000 Hz. Signals that are no lead are left out, missing limb leads are
+    derived from I and II, gaps of up to 0.04 s are bridged; `warnings` says so. Signal files lie in the folder of the
+    header. Nothing is ever fetched from a network.
+
+    Raises:
+        InputError: one sentence that begins with `record`, for whatever is wrong with it.
+    """
+    try:
+        return _read(Header(Path(record.removesuffix(".hea") + ".hea")))
+    except InputError as error:
+        raise InputError(f"{record}: {error}") from error
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
+        what = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise InputError(f"{record}: {what}.") from error
+
+
+def _read(header: Header) -> EcgRecord:
+    if header.samples is not None:
+        _check_length(header.samples, header.rate)
+    header.check_signal_files()
+    digital = _read_samples(header)
+    _check_length(len(digital.e_d_signal[0]), header.rate)
+    warnings = [*header.warnings(), *_checksum_warnings(header, digital)]
+    signals, bridged = bridge_gaps(_in_millivolts(header, digital), header.rate)
+    if bridged:
+        counts = ", ".join(f"{count} in {lead}" for lead, count in bridged.items())
+        warnings.append(QualityWarning("missing samples", f"{counts}, bridged by straight lines"))
+    for lead, peak in zip(LEADS, np.abs(signals).max(axis=0), strict=True):
+        if not peak <= LARGEST_MV:  # also what a gain of almost 0 makes infinite
+            raise InputError(
+                f"lead {lead} reaches {peak:.4g} mV, more than {LARGEST_MV:g} mV: correct unit or gain in the header,"
+                " or cut the artefact out."
+            )
+    return EcgRecord(signals, header.rate, frozenset(header.leads.derived), tuple(warnings))
+
+
+def _check_length(samples: int, rate: float) -> None:
+    duration = samples / rate if rate else 0.0
+    if resampled_length(samples, rate) < RECORD_SAMPLES:
+        raise InputError(
+            f"it lasts {duration:.4g} s, and at least {RECORD_SAMPLES / SAMPLING_RATE:g} s are needed."
+        )
+    if duration > LONGEST_S:
+        raise InputError(f"it lasts {duration:.0f} s, more than {LONGEST_S:g} s: cut it into parts.")
+
+
+def _read_samples(header: Header) -> Any:
+    """A wfdb.Record with the leads' ADC values, one int64 array each, in `e_d_signal`."""
+    try:
+        return wfdb.rdrecord(
+            str(header.stem), channels=header.channels, physical=False, smooth_frames=False, return_res=64
+        )
+    except (*PARSER_ERRORS, RuntimeError) as error:  # RuntimeError: of libsndfile, which reads FLAC
+        raise InputError(f"the samples cannot be read ({error}).") from error
+
+
+def _checksum_warnings(header: Header, digital: Any) -> list[QualityWarning]:
+    stated = [header.fields.checksum[channel] for channel in header.channels]
+    if not any(stated) or any(
+        header.fields.skew
+    ):  # writers that compute none leave 0; a skew moves samples out
+        return []
+    pairs = zip(header.leads.positions, stated, digital.calc_checksum(expanded=True), strict=True)
+    wrong = [lead for lead, sum_, computed in pairs if sum_ is not None and sum_ % 65536 != computed]
+    return (
+        [QualityWarning("checksum mismatch", f"{', '.join(wrong)}; the file may be damaged")] if wrong else []
+    )
+
+
+def _in_millivolts(header: Header, digital: Any) -> NDArray[np.float64]:
+    """Samples (samples, 12) with NaN where the file marks them as invalid, derived leads included."""
+    physical = digital.dac(expanded=True, return_res=64)
+    units = dict(zip(header.leads.positions, digital.units, strict=True))
+    # Divided by an exact 1000 where multiplying by an inexact 0.001 would differ in the last digit.
+    leads = {
+        lead: values / (1 / MV_PER_UNIT[units[lead]])
+        for lead, values in zip(header.leads.positions, physical, strict=True)
+    }
+    leads |= {name: limb_lead(name, leads["I"], leads["II"]) for name in header.leads.derived}
+    return np.stack([leads[lead] for lead in LEADS], axis=1)
