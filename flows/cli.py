@@ -44,12 +44,19 @@ def init(
     data: Annotated[
         Path, typer.Option("--data", help="PTB-XL folder with ptbxl_database.csv and records100/.")
     ],
+    remote: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH_OR_URL",
+            help="Where 'veribeat push' copies outputs (default: the folder FOLDER-remote beside it).",
+        ),
+    ] = None,
     set_: SetOption = None,
 ) -> None:
     """Make a workspace on your own copy of PTB-XL."""
     from flows.workspace import create_workspace
 
-    create_workspace(folder, data, set_ or [])
+    create_workspace(folder, data, set_ or [], remote)
     print(f"{folder} is ready. Next: veribeat run --workspace {shlex.quote(str(folder))}")
 
 
@@ -163,6 +170,18 @@ def predict(
 
     if not predict_records(records, model, format_ == "csv", sys.stdout):
         raise typer.Exit(EXIT_INPUT_ERROR)
+
+
+@app.command()
+def push(workspace: WorkspaceOption = HERE) -> None:
+    """Copy the outputs that dvc.lock names to the workspace's DVC remote; `dvc pull` brings them back."""
+    from flows.remote import push as push_outputs
+    from flows.workspace import Workspace
+
+    place = Workspace.at(workspace)
+    with place.lock():
+        files, remote = push_outputs(place)
+    print(f"{files:,} file{'s' * (files != 1)} pushed to {remote}, which now has all that dvc.lock names.")
 
 
 @app.command()

@@ -9,6 +9,8 @@ from rich.table import Table
 from ruamel.yaml import YAML
 
 from flows.process import run_quietly
+from flows.remote import CacheUse, cache_use, remote_url
+from flows.sizes import size_text
 from flows.tracking.lock import LOCK_FILE, read_lock
 from flows.workspace import Workspace
 
@@ -35,12 +37,24 @@ def stage_states(place: Workspace) -> dict[str, str]:
 
 
 def show_status(place: Workspace, console: Console) -> None:
-    """Print one row per stage."""
+    """Print one row per stage, and where outputs are kept."""
     console.print(f"\n{place.path}", highlight=False)
     table = Table("stage", "state")
     for stage, state in stage_states(place).items():
         table.add_row(stage, state)
     console.print(table)
+    for line in (f"cache: {_describe_cache(cache_use(place))}", f"remote: {remote_url(place) or 'none'}"):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _describe_cache(use: CacheUse) -> str:
+    text = f"{use.files:,} files, {size_text(use.size)}"
+    if not use.unused:
+        return text
+    files, size = use.unused
+    if not files:
+        return f"{text}, all of them in use"
+    return f"{text}; {files:,} files, {size_text(size)}, not in use ('dvc gc --workspace' removes them)"
 
 
 def _describe(changes: list[Any]) -> str:

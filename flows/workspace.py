@@ -23,6 +23,8 @@ from tasks.stages import PTBXL_FILES, SIMULATION_TRUTH, Stage, stages
 from veribeat.errors import InputError
 
 COHORT_LINK = Path("cohort")
+REMOTE = "storage"
+"""Name of the DVC remote that a new workspace has."""
 
 
 @dataclass(frozen=True)
@@ -131,12 +133,15 @@ class Workspace:
             yield
 
 
-def create_workspace(path: Path, data: Path, assignments: Iterable[str] = ()) -> Workspace:
+def create_workspace(
+    path: Path, data: Path, assignments: Iterable[str] = (), remote: str | None = None
+) -> Workspace:
     """Make `path` a workspace on the PTB-XL folder `data`, with the preset `fast` and then `assignments`.
 
     The folder becomes a DVC project of its own; links lead to the data and to the code, so that dvc.lock names
-    neither this machine's folders nor a copy of them. Raises InputError, and leaves nothing behind, when `path`
-    exists, `data` is not a PTB-XL folder, or an assignment is wrong.
+    neither this machine's folders nor a copy of them. Its default DVC remote is `remote`, a folder or an address, or
+    else the folder PATH-remote beside it, which the first push makes. Raises InputError, and leaves nothing behind,
+    when `path` exists, `data` is not a PTB-XL folder, or an assignment or `remote` is wrong.
     """
     for file in PTBXL_FILES:
         if not (data / file).exists():
@@ -144,10 +149,12 @@ def create_workspace(path: Path, data: Path, assignments: Iterable[str] = ()) ->
     if path.resolve().is_relative_to(data.resolve()):
         raise InputError(f"{path} lies inside the data folder {data}: choose a folder outside of it.")
     simulated = (data / SIMULATION_TRUTH).exists()
+    url = _remote_url(remote, path, data)
     with new_folder(path) as scratch:
         run_quietly(["dvc", "init", "--quiet", "--no-scm"], cwd=scratch)
         run_quietly(["dvc", "config", "core.analytics", "false"], cwd=scratch)
         run_quietly(["dvc", "config", "core.check_update", "false"], cwd=scratch)
+        run_quietly(["dvc", "remote", "add", "--quiet", "--default", REMOTE, url], cwd=scratch)
         shutil.copyfile(CODE_ROOT / ".dvcignore", scratch / ".dvcignore")
         shutil.copyfile(CODE_ROOT / PARAMS_FILE, scratch / PARAMS_FILE)
         (scratch / COHORT_LINK).symlink_to(data.resolve(), target_is_directory=True)
@@ -159,6 +166,21 @@ def create_workspace(path: Path, data: Path, assignments: Iterable[str] = ()) ->
         workspace.set_params([f"cohort.source={source}", *arms, *assignments])
         workspace.write_dvc_yaml()
     return Workspace(path.resolve())
+
+
+def _remote_url(remote: str | None, path: Path, data: Path) -> str:
+    """What to tell DVC, from within the workspace `path`."""
+    if remote is None:
+        return str(Path("..", f"{path.absolute().name}-remote"))
+    if "://" in remote:
+        return remote
+    folder = Path(remote).absolute()
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{remote} is not a folder: choose another place for the remote.")
+    for outer in (data, path):
+        if folder.resolve().is_relative_to(outer.resolve()):
+            raise InputError(f"{remote} lies inside {outer}: choose another place for the remote.")
+    return str(folder)
 
 
 def _leads_somewhere(link: Path) -> bool:

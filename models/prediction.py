@@ -37,7 +37,7 @@ class RecordPrediction:
             return found + [str(warning) for warning in self.windows[0].window.warnings]
         kinds: Counter[str] = Counter()
         for each in self.windows:
-            kinds.update(dict.fromkeys(warning.kind for warning in each.window.warnings))
+            kinds.update(list(dict.fromkeys(warning.kind for warning in each.window.warnings)))
         return found + [f"{kind}: in {count} of {len(self.windows)} windows" for kind, count in kinds.items()]
 
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
-from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,6 +14,8 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+
+from flows.sizes import size_text
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -53,14 +54,14 @@ class _Bar:
     def __init__(self, files: int, progress: Progress) -> None:
         self._progress = progress
         self._bytes = 0
-        self._task = progress.add_task("", total=files, size=decimal(0))
+        self._task = progress.add_task("", total=files, size=size_text(0))
 
     def file_done(self) -> None:
         self._progress.update(self._task, advance=1)
 
     def received(self, size: int) -> None:
         self._bytes += size
-        self._progress.update(self._task, size=decimal(self._bytes))
+        self._progress.update(self._task, size=size_text(self._bytes))
 
     def tell(self, line: str) -> None:
         print_line(self._progress.console, line)
@@ -81,7 +82,7 @@ class _Lines:
             self._last = now
             left = (now - self._start) / self._done * (self._files - self._done)
             self.tell(
-                f"{self._done:,} of {self._files:,} files, {decimal(self._bytes)}, {_minutes(left)} left"
+                f"{self._done:,} of {self._files:,} files, {size_text(self._bytes)}, {_minutes(left)} left"
             )
 
     def received(self, size: int) -> None:

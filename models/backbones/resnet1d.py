@@ -66,10 +66,10 @@ class ResNet1d(Backbone):
         normalised = self.normalise(signals).transpose(1, 2)
         if self.training:
             return self._crop_logits(normalised)
-        crops = normalised.unfold(2, CROP, STRIDE)  # (B, 12, crops, 250)
-        records, leads, count, samples = crops.shape
-        logits = self._crop_logits(crops.transpose(1, 2).reshape(records * count, leads, samples))
-        return _logit_of_mean(logits.view(records, count, -1))
+        # One start after the other: all crops of a batch at once would be slower, for want of cache.
+        starts = range(0, normalised.shape[2] - CROP + 1, STRIDE)
+        logits = [self._crop_logits(normalised[:, :, start : start + CROP]) for start in starts]
+        return _logit_of_mean(torch.stack(logits, dim=1))
 
     def _crop_logits(self, crops: Tensor) -> Tensor:
         """Normalised crops (B, 12, T) to logits (B, 5), through the maximum and the mean over time."""

@@ -231,7 +231,7 @@ def test_without_a_terminal_there_are_lines(
     assert len(lines) == 9 + 1
     assert f"{RECORD}: the server answers 503 Service Unavailable; next attempt in 0 s." in lines
     assert lines[-1].startswith("9 of 9 files, ")
-    assert lines[-1].endswith("kB, 0 s left")
+    assert lines[-1].endswith(" KiB, 0 s left")
 
 
 def test_on_a_terminal_there_is_a_bar(server: FileServer, folder: Path) -> None:

@@ -122,25 +122,26 @@ def test_few_simulated_records_are_suspicious() -> None:
 
 
 def test_short_gaps_are_bridged_by_straight_lines() -> None:
-    signals = np.tile(np.arange(1000.0)[:, None], 12)
-    signals[100:104, 2] = np.nan
-    signals[0:2, 7] = np.nan
+    ramp = np.arange(1000.0)
+    signals = {name: ramp.copy() for name in ("I", "III", "V2")}
+    signals["III"][100:104] = np.nan
+    signals["V2"][:2] = np.nan
     bridged, counts = bridge_gaps(signals, 100.0)
     assert counts == {"III": 4, "V2": 2}
-    np.testing.assert_allclose(bridged[:, 2], np.arange(1000.0))
-    np.testing.assert_array_equal(bridged[:3, 7], [2, 2, 2])
-    assert np.isnan(signals).sum() == 6  # the argument is left alone
+    np.testing.assert_array_equal(bridged["I"], ramp)
+    np.testing.assert_allclose(bridged["III"], ramp)
+    np.testing.assert_array_equal(bridged["V2"][:3], [2, 2, 2])
+    assert np.isnan(signals["III"]).sum() == 4  # the argument is left alone
 
 
 def test_long_gaps_and_many_gaps_are_refused() -> None:
-    signals = np.zeros((1000, 12))
-    signals[300:305, 4] = np.nan
+    long, many = np.zeros((2, 1000))
+    long[300:305] = np.nan
     with pytest.raises(InputError, match=r"lead AVL has no samples for 0\.05 s from 3\.000 s on"):
-        bridge_gaps(signals, 100.0)
-    signals = np.zeros((1000, 12))
-    signals[::10, 11] = np.nan
+        bridge_gaps({"I": np.zeros(1000), "AVL": long}, 100.0)
+    many[::10] = np.nan
     with pytest.raises(InputError, match=r"lead V6 lacks 10% of its samples"):
-        bridge_gaps(signals, 100.0)
+        bridge_gaps({"V6": many}, 100.0)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import wfdb
 
-from veribeat.data.lead_names import LeadChoice, choose_leads
+from veribeat.data.lead_names import LeadChoice, choose_leads, listed
 from veribeat.data.wfdb_record import MAX_HEADER_BYTES, MV_PER_UNIT, PARSER_ERRORS
 from veribeat.errors import InputError
 from veribeat.signal.quality import QualityWarning
@@ -60,7 +60,7 @@ class Header:
         """What the header leaves out and had to be assumed, and what of it is not used."""
         found = []
         if self.leads.ignored:
-            found.append(QualityWarning("ignored signals", ", ".join(map(repr, self.leads.ignored))))
+            found.append(QualityWarning("ignored signals", listed(self.leads.ignored)))
         if self.leads.derived:
             found.append(QualityWarning("derived leads", f"{', '.join(self.leads.derived)} from I and II"))
         if len(self._lines[0].split()) < 3:
@@ -115,7 +115,7 @@ class Header:
             if fmt not in BITS_PER_SAMPLE:
                 raise InputError(f"signal format {fmt} is not supported.")
             file = (self.folder / name).resolve()
-            if Path(name).name != name or file.parent != self.folder:
+            if file.parent != self.folder:
                 raise InputError(f"the signal file {name!r} lies outside the folder of the header.")
             if not file.is_file():
                 raise InputError(f"there is no signal file {name!r} next to the header.")

@@ -1,6 +1,7 @@
 """Which signals of a recording are the twelve leads, whatever their order and spelling."""
 
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,9 +52,14 @@ def choose_leads(names: Sequence[str]) -> LeadChoice:
     needed = [lead for lead in missing if lead not in FROM_I_AND_II]
     if needed:
         raise InputError(
-            f"no lead {' or '.join(needed)} among its signals ({', '.join(map(repr, names))}); only"
+            f"no lead {' or '.join(needed)} among its signals ({listed(names)}); only"
             f" {', '.join(FROM_I_AND_II)} can be derived from others."
         )
     chosen = {lead: positions[lead] for lead in LEADS if lead in positions}
     ignored = tuple(text for position, text in enumerate(names) if position not in positions.values())
     return LeadChoice(chosen, tuple(missing), ignored)
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names in quotes, the first of them where there are many."""
+    return textwrap.shorten(", ".join(map(repr, names)), 200, placeholder=" ...")

@@ -15,7 +15,7 @@ FROM_I_AND_II: Mapping[str, tuple[float, float]] = {
 (Goldberger)."""
 
 
-def limb_lead(name: str, lead_i: NDArray[np.floating], lead_ii: NDArray[np.floating]) -> NDArray[np.floating]:
+def limb_lead(name: str, lead_i: NDArray[np.float64], lead_ii: NDArray[np.float64]) -> NDArray[np.float64]:
     """The limb lead `name`, a key of FROM_I_AND_II, from leads I and II, in their unit and shape."""
     of_i, of_ii = FROM_I_AND_II[name]
     return of_i * lead_i + of_ii * lead_ii

@@ -15,7 +15,7 @@ from veribeat.conventions import LEADS, SAMPLING_RATE
 from veribeat.signal.limb_leads import FROM_I_AND_II, limb_lead
 from veribeat.signal.runs import longest_run
 
-Signals = NDArray[np.floating]
+Signals = NDArray[np.float64]
 
 FLAT_MV = 0.02
 """A lead whose extremes are closer is flat (0 %; the smallest distance in the 2,000 records is 0.205 mV)."""
