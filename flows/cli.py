@@ -153,7 +153,7 @@ def export(
 @app.command()
 def predict(
     records: Annotated[
-        list[str], typer.Argument(metavar="RECORD...", help="WFDB records: paths with or without .hea.")
+        list[str], typer.Argument(metavar="RECORD", help="WFDB records: paths with or without .hea.")
     ],
     format_: Annotated[Literal["json", "csv"], typer.Option("--format", help="Of standard output.")] = "json",
     model: Annotated[
@@ -180,7 +180,11 @@ def push(workspace: WorkspaceOption = HERE) -> None:
 
     place = Workspace.at(workspace)
     with place.lock():
-        files, remote = push_outputs(place)
+        try:
+            files, remote = push_outputs(place)
+        except KeyboardInterrupt:
+            print("Interrupted: the same command goes on where this one stopped.", file=sys.stderr)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
     print(f"{files:,} file{'s' * (files != 1)} pushed to {remote}, which now has all that dvc.lock names.")
 
 

@@ -43,11 +43,12 @@ def show_status(place: Workspace, console: Console) -> None:
     for stage, state in stage_states(place).items():
         table.add_row(stage, state)
     console.print(table)
-    for line in (f"cache: {_describe_cache(cache_use(place))}", f"remote: {remote_url(place) or 'none'}"):
+    for line in (f"cache: {describe_cache(cache_use(place))}", f"remote: {remote_url(place) or 'none'}"):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _describe_cache(use: CacheUse) -> str:
+def describe_cache(use: CacheUse) -> str:
+    """The cache in one line, with what may go where that is known."""
     text = f"{use.files:,} files, {size_text(use.size)}"
     if not use.unused:
         return text

@@ -23,6 +23,9 @@ from tasks.stages import PTBXL_FILES, SIMULATION_TRUTH, Stage, stages
 from veribeat.errors import InputError
 
 COHORT_LINK = Path("cohort")
+
+NAMED_SECTIONS = ("arms", "presets")
+"""Sections of params.yaml whose keys are names that a user chooses, so that an assignment may add one."""
 REMOTE = "storage"
 """Name of the DVC remote that a new workspace has."""
 
@@ -154,7 +157,7 @@ def create_workspace(
         run_quietly(["dvc", "init", "--quiet", "--no-scm"], cwd=scratch)
         run_quietly(["dvc", "config", "core.analytics", "false"], cwd=scratch)
         run_quietly(["dvc", "config", "core.check_update", "false"], cwd=scratch)
-        run_quietly(["dvc", "remote", "add", "--quiet", "--default", REMOTE, url], cwd=scratch)
+        run_quietly(["dvc", "remote", "add", "--default", REMOTE, url], cwd=scratch)
         shutil.copyfile(CODE_ROOT / ".dvcignore", scratch / ".dvcignore")
         shutil.copyfile(CODE_ROOT / PARAMS_FILE, scratch / PARAMS_FILE)
         (scratch / COHORT_LINK).symlink_to(data.resolve(), target_is_directory=True)
@@ -199,7 +202,10 @@ def _assign(document: Any, assignment: str) -> str:
     block = document
     for parent in parents:
         block = block.get(parent) if isinstance(block, dict) else None
-    if not isinstance(block, dict) or last not in block:
+    known = isinstance(block, dict) and (
+        last in block or parents in ([section] for section in NAMED_SECTIONS)
+    )
+    if not known:
         raise InputError(f"{PARAMS_FILE}: there is no key '{key}' to set.")
     try:
         block[last] = YAML(typ="safe").load(text)

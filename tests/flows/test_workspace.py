@@ -23,7 +23,7 @@ def workspace(cohort: Path, tmp_path: Path) -> Workspace:
     return create_workspace(tmp_path / "workspace", cohort)
 
 
-def test_init_links_data_and_code_and_chooses_the_papers_recipe(workspace: Workspace, cohort: Path) -> None:
+def test_init_links_data_and_code_and_chooses_the_fast_recipe(workspace: Workspace, cohort: Path) -> None:
     assert (workspace.path / "cohort").resolve() == cohort
     params = workspace.params()
     assert params.cohort.source == "ptbxl"
@@ -51,9 +51,19 @@ def test_set_edits_the_file_and_keeps_its_comments(workspace: Workspace) -> None
     assert "# share of records" in workspace.params_file.read_text()
 
 
+def test_set_can_add_an_arm(workspace: Workspace) -> None:
+    workspace.set_params(["arms.residual={backbone: resnet1d, preset: crops, seed: 2}"])
+    assert sorted(workspace.params().arms) == ["baseline", "residual"]
+    assert workspace.params().arms["residual"].seed == 2
+    assert "train-residual" in [stage.name for stage in workspace.stages()]
+
+
 @pytest.mark.parametrize(
     ("assignment", "words"),
     [
+        ("arms.new={backbone: resnet1d}", "the key 'arms.new.preset' is missing"),
+        ("arms.New={backbone: resnet1d, preset: crops, seed: 1}", "arms.New"),
+        ("others.new=1", "no key 'others.new'"),
         ("ingest.max_quarantined=lots", "'ingest.max_quarantined' is 'lots'"),
         ("ingest.unknown=1", "no key 'ingest.unknown'"),
         ("ingest.max_quarantined", "not of the form"),

@@ -1,4 +1,4 @@
-"""The committed reference model on real records: the figures it came with, and how it behaves."""
+"""The committed reference models on real records: the figures they came with, and how the default one behaves."""
 
 import hashlib
 import json
@@ -14,7 +14,9 @@ from models.bundle import Classifier
 from veribeat.conventions import SUPERCLASSES
 from veribeat.metrics.classification import evaluate
 
-REFERENCE = Path(__file__).resolve().parents[2] / "reference" / "ptbxl"
+FOLDER = Path(__file__).resolve().parents[2] / "reference"
+REFERENCE = FOLDER / "ptbxl"
+MODELS = sorted(path.parent.name for path in FOLDER.glob("*/model.pt"))
 
 pytestmark = pytest.mark.real
 
@@ -42,11 +44,15 @@ def fold_10(ptbxl_root: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     return (np.stack(stored) / 1000).astype(np.float32), np.array(targets)
 
 
-def test_its_figures_on_fold_10_are_the_recorded_ones(
-    classifier: Classifier, fold_10: tuple[NDArray[np.float32], NDArray[np.bool_]]
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if "resnet1d" in name else ()) for name in MODELS]
+)
+def test_figures_on_fold_10_are_the_recorded_ones(
+    name: str, fold_10: tuple[NDArray[np.float32], NDArray[np.bool_]]
 ) -> None:
     signals, targets = fold_10
-    recorded = json.loads((REFERENCE / "metrics.json").read_text())["fold_10"]
+    classifier = Classifier.load(FOLDER / name)
+    recorded = json.loads((FOLDER / name / "metrics.json").read_text())["fold_10"]
     found = evaluate(classifier.probabilities(signals), targets, classifier.thresholds)
     assert found["records"] == recorded["records"] == 2198
     for block, metric in (
@@ -82,8 +88,16 @@ def test_small_changes_rarely_change_a_label(
     assert agreement >= least_agreement
 
 
-def test_it_is_small_and_says_what_it_came_from() -> None:
-    assert sum(file.stat().st_size for file in REFERENCE.iterdir()) < 2**20
-    stages = yaml.safe_load((REFERENCE / "dvc.lock").read_text())["stages"]
-    (weights,) = [out for out in stages["train-baseline"]["outs"] if out["path"].endswith("model.pt")]
-    assert hashlib.md5((REFERENCE / "model.pt").read_bytes()).hexdigest() == weights["md5"]
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_is_small_and_says_what_it_came_from(name: str) -> None:
+    folder = FOLDER / name
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 3 * 2**20
+    stages = yaml.safe_load((folder / "dvc.lock").read_text())["stages"]
+    weights = [
+        out["md5"]
+        for stage, content in stages.items()
+        if stage.startswith("train-")
+        for out in content["outs"]
+        if out["path"].endswith("model.pt")
+    ]
+    assert hashlib.md5((folder / "model.pt").read_bytes()).hexdigest() in weights

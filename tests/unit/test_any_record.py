@@ -305,3 +305,9 @@ def test_one_changed_header_byte_is_refused_or_read(
 def test_agrees_with_wfdb(tmp_path: Path) -> None:
     record = write_recording(tmp_path, "r", stored(), 100, steps_per_mv=204.8)
     np.testing.assert_array_equal(read_any_record(record).signals_mv, wfdb.rdrecord(record).p_signal)
+
+
+def test_a_baseline_beyond_any_number_is_refused(tmp_path: Path) -> None:
+    record = write_recording(tmp_path, "r", stored(), 100)
+    edit_header(record, "(0)/mV", f"({'9' * 400})/mV")
+    assert "the samples cannot be read" in refused(record)

@@ -70,10 +70,10 @@ def _read(header: Header) -> EcgRecord:
     if header.samples is not None:
         _check_length(header.samples, header.rate)
     header.check_signal_files()
-    digital = _read_samples(header)
-    _check_length(len(digital.e_d_signal[0]), header.rate)
+    digital, stored = _read_samples(header)
+    _check_length(len(stored["I"]), header.rate)
     warnings = [*header.warnings(), *_checksum_warnings(header, digital)]
-    leads, bridged = bridge_gaps(_in_millivolts(header, digital), header.rate)
+    leads, bridged = bridge_gaps(stored, header.rate)
     if bridged:
         counts = ", ".join(f"{count} in {lead}" for lead, count in bridged.items())
         warnings.append(QualityWarning("missing samples", f"{counts}, bridged by straight lines"))
@@ -89,43 +89,42 @@ def _read(header: Header) -> EcgRecord:
 
 
 def _check_length(samples: int, rate: float) -> None:
-    duration = samples / rate if rate else 0.0
-    if resampled_length(samples, rate) < RECORD_SAMPLES:
-        raise InputError(
-            f"it lasts {duration:.4g} s, and at least {RECORD_SAMPLES / SAMPLING_RATE:g} s are needed."
-        )
+    too_short = resampled_length(samples, rate) < RECORD_SAMPLES
+    duration = samples / rate
+    if too_short:
+        needed = RECORD_SAMPLES / SAMPLING_RATE
+        raise InputError(f"it lasts {duration:.4g} s, and at least {needed:g} s are needed.")
     if duration > LONGEST_S:
         raise InputError(f"it lasts {duration:.0f} s, more than {LONGEST_S:g} s: cut it into parts.")
 
 
-def _read_samples(header: Header) -> Any:
-    """A wfdb.Record with the leads' ADC values, one int64 array each, in `e_d_signal`."""
+def _read_samples(header: Header) -> tuple[Any, dict[str, NDArray[np.float64]]]:
+    """A wfdb.Record with the ADC values of the leads that are there, and these leads in mV, (samples,) each.
+
+    NaN is where the file marks a sample as invalid.
+    """
     try:
-        return wfdb.rdrecord(
+        digital = wfdb.rdrecord(
             str(header.stem), channels=header.channels, physical=False, smooth_frames=False, return_res=64
         )
+        physical = digital.dac(expanded=True, return_res=64)
     except (*PARSER_ERRORS, RuntimeError) as error:  # RuntimeError: of libsndfile, which reads FLAC
         raise InputError(f"the samples cannot be read ({error}).") from error
+    # Divided by an exact 1000 where multiplying by an inexact 0.001 would differ in the last digit.
+    leads = {
+        lead: values / (1 / MV_PER_UNIT[unit])
+        for lead, values, unit in zip(header.leads.positions, physical, digital.units, strict=True)
+    }
+    return digital, leads
 
 
 def _checksum_warnings(header: Header, digital: Any) -> list[QualityWarning]:
     stated = [header.fields.checksum[channel] for channel in header.channels]
-    if not any(stated) or any(
-        header.fields.skew
-    ):  # writers that compute none leave 0; a skew moves samples out
+    none_computed, moved = not any(stated), any(header.fields.skew)
+    if none_computed or moved:  # some writers leave 0; a skew moves samples out of the record
         return []
     pairs = zip(header.leads.positions, stated, digital.calc_checksum(expanded=True), strict=True)
     wrong = [lead for lead, sum_, computed in pairs if sum_ is not None and sum_ % 65536 != computed]
-    return (
-        [QualityWarning("checksum mismatch", f"{', '.join(wrong)}; the file may be damaged")] if wrong else []
-    )
-
-
-def _in_millivolts(header: Header, digital: Any) -> dict[str, NDArray[np.float64]]:
-    """The leads that are there, (samples,) each, with NaN where the file marks a sample as invalid."""
-    physical = digital.dac(expanded=True, return_res=64)
-    # Divided by an exact 1000 where multiplying by an inexact 0.001 would differ in the last digit.
-    return {
-        lead: values / (1 / MV_PER_UNIT[unit])
-        for lead, values, unit in zip(header.leads.positions, physical, digital.units, strict=True)
-    }
+    if not wrong:
+        return []
+    return [QualityWarning("checksum mismatch", f"{', '.join(wrong)}; the file may be damaged")]

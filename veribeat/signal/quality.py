@@ -1,7 +1,7 @@
 """Warnings about the quality of a recording: each with one documented threshold, none of them a reason to refuse.
 
 The thresholds are meant to be plain and rarely wrong. The shares in parentheses are of the first 2,000 records of
-PTB-XL at 100 Hz.
+PTB-XL at 100 Hz, on which they were chosen: 7.1 % have a warning. Of 3,740 others, every fifth, it is 5.1 %.
 """
 
 from collections.abc import Mapping

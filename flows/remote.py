@@ -1,0 +1,116 @@
+"""Where a workspace's outputs are kept: DVC's cache, and the remote that they are pushed to."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from dvc.config import Config, ConfigError
+from ruamel.yaml import YAML
+
+from flows.process import StreamedProcess
+from flows.tracking.lock import LOCK_FILE, read_lock
+from flows.workspace import Workspace
+from veribeat.errors import InputError
+
+_MISSING = "Missing cache files:"
+"""What DVC prints, without calling it an error, before the hashes that it finds nowhere."""
+
+_NOTHING_TO_DO = "Everything is up to date."
+_PUSHED = re.compile(r"(\d+) files? pushed")
+
+_OBJECT = re.compile(r"[0-9a-f]{30}(\.dir)?")
+"""Name of a file in the cache, below a folder with the first two digits; others are DVC's scratch."""
+
+
+@dataclass(frozen=True)
+class CacheUse:
+    """What is in the cache: how many files and bytes, and how many of them no output of dvc.yaml needs.
+
+    `unused` is None where it cannot be told: the cache is shared with other projects, or a folder's listing is gone.
+    """
+
+    files: int
+    size: int
+    unused: tuple[int, int] | None
+
+
+def remote_url(place: Workspace) -> str | None:
+    """The folder or address of the workspace's default DVC remote, None when it has none."""
+    config = _config(place)
+    name = config["core"].get("remote")
+    return str(config["remote"][name]["url"]) if name in config["remote"] else None
+
+
+def push(place: Workspace) -> tuple[int, str]:
+    """Copy what dvc.lock names to the default remote; how many files went, and where.
+
+    Raises InputError when there is no remote or nothing to push, the remote cannot be reached, or files are missing.
+    """
+    remote = remote_url(place)
+    if remote is None:
+        raise InputError(
+            f"{place.path} has no DVC remote: add one there with 'dvc remote add --default NAME PATH_OR_URL'."
+        )
+    if not (place.path / LOCK_FILE).is_file():
+        raise InputError(f"{place.path} has no results yet: run 'veribeat run' there, then push.")
+    process = StreamedProcess(["dvc", "push"], cwd=place.path)
+    lines = [line.strip() for line in process.lines()]
+    if process.returncode:
+        errors = (line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: "))
+        reason = next(errors, "no reason given").removeprefix("unexpected error - ")
+        raise InputError(
+            f"'dvc push' to {remote} failed ({reason}): check that it can be reached and written."
+        )
+    if any(line.endswith(_MISSING) for line in lines):
+        missing = sum(line.startswith("md5: ") for line in lines)
+        raise InputError(
+            f"{missing} of the files that {LOCK_FILE} names are neither in the cache nor in {remote}:"
+            " run 'veribeat run' to make them again, then push again."
+        )
+    if _NOTHING_TO_DO in lines:
+        return 0, remote
+    (pushed,) = (int(match[1]) for line in lines if (match := _PUSHED.fullmatch(line)))
+    return pushed, remote
+
+
+def cache_use(place: Workspace) -> CacheUse:
+    """How large the cache is; unused is what `dvc gc --workspace` would remove."""
+    own = place.path / ".dvc" / "cache"
+    cache = Path(_config(place)["cache"].get("dir", own)) / "files" / "md5"
+    sizes = {
+        file.parent.name + file.name: file.stat().st_size
+        for file in cache.glob("[0-9a-f][0-9a-f]/*")
+        if _OBJECT.fullmatch(file.name)
+    }
+    used = _used_hashes(place, cache) if cache.is_relative_to(own) else None
+    if used is None:
+        return CacheUse(len(sizes), sum(sizes.values()), None)
+    unused = [size for md5, size in sizes.items() if md5 not in used]
+    return CacheUse(len(sizes), sum(sizes.values()), (len(unused), sum(unused)))
+
+
+def _used_hashes(place: Workspace, cache: Path) -> set[str] | None:
+    """MD5 of what dvc.lock records for the stages of dvc.yaml; None when a folder's listing is not in the cache."""
+    lock, pipeline = place.path / LOCK_FILE, place.path / "dvc.yaml"
+    if not (lock.is_file() and pipeline.is_file()):
+        return set()
+    stages = YAML(typ="safe").load(pipeline)["stages"]
+    used: set[str] = set()
+    for name, stage in read_lock(place.path).stages.items():
+        for md5 in stage.outputs.values() if name in stages else ():
+            used.add(md5)
+            if md5.endswith(".dir"):
+                listing = cache / md5[:2] / md5[2:]
+                if not listing.is_file():
+                    return None
+                used |= {str(file["md5"]) for file in json.loads(listing.read_text(encoding="utf-8"))}
+    return used
+
+
+def _config(place: Workspace) -> Config:
+    """DVC's settings for a workspace: its own, this user's and the machine's, with absolute paths."""
+    try:
+        return Config(str(place.path / ".dvc"))
+    except ConfigError as error:
+        raise InputError(f"{place.path / '.dvc' / 'config'} is damaged: {error}.") from error
