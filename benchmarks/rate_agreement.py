@@ -17,8 +17,8 @@ from models.prediction import RecordPrediction, predict_record
 from veribeat.data.any_record import read_any_record
 
 COMPARED = 980
-"""The last sample that is compared in mV: PTB-XL's 500 Hz files hold one value for the last 0.1 s, which the filter
-spreads."""
+"""Samples that are compared in mV: PTB-XL's 500 Hz files have no signal in their last 0.1 s (`veribeat.signal.ends`),
+and the filter spreads what is put there."""
 
 
 def pairs_of(folder: Path) -> tuple[list[tuple[Path, Path]], int]:

@@ -157,6 +157,18 @@ def test_warnings_go_to_both_outputs(predict: Any, tmp_path: Path) -> None:
     assert row["warnings"] == "; ".join(found["warnings"])
 
 
+def test_an_end_without_signal_is_said(predict: Any, tmp_path: Path) -> None:
+    signals = ecg(500)
+    signals[-51:] = signals[-51]
+    answer = predict(write_recording(tmp_path, "r", signals, 500))
+    (found,) = answer.records
+    assert found["warnings"] == [
+        "held end: the last 0.100 s hold one value in all leads, as in PTB-XL's 500 Hz files: no signal, and faded to"
+        " each lead's median"
+    ]
+    assert answer.code == 0
+
+
 def test_good_records_are_printed_beside_bad_ones(predict: Any, tmp_path: Path) -> None:
     first = write_recording(tmp_path, "first", _plain(), 100)
     short = write_recording(tmp_path, "short", _plain()[:980], 100)

@@ -16,6 +16,7 @@ from veribeat.conventions import LEADS, RECORD_SAMPLES, SAMPLING_RATE
 from veribeat.data.any_header import Header
 from veribeat.data.wfdb_record import MV_PER_UNIT, PARSER_ERRORS
 from veribeat.errors import InputError
+from veribeat.signal.ends import HeldEnds, fade_held_ends
 from veribeat.signal.gaps import bridge_gaps
 from veribeat.signal.limb_leads import limb_lead
 from veribeat.signal.quality import QualityWarning
@@ -51,8 +52,8 @@ def read_any_record(record: str) -> EcgRecord:
     """The WFDB record at the path `record`, with or without `.hea`.
 
     At least 10 s and at most an hour, at 100 to 1000 Hz. Signals that are no lead are left out, missing limb leads are
-    derived from I and II, gaps of up to 0.04 s are bridged; `warnings` says so. Signal files lie in the folder of the
-    header. Nothing is ever fetched from a network.
+    derived from I and II, gaps of up to 0.04 s are bridged, ends that hold one value are faded out; `warnings` says so.
+    Signal files lie in the folder of the header. Nothing is ever fetched from a network.
 
     Raises:
         InputError: one sentence that begins with `record`, for whatever is wrong with it.
@@ -78,7 +79,8 @@ def _read(header: Header) -> EcgRecord:
         counts = ", ".join(f"{count} in {lead}" for lead, count in bridged.items())
         warnings.append(QualityWarning("missing samples", f"{counts}, bridged by straight lines"))
     leads |= {name: limb_lead(name, leads["I"], leads["II"]) for name in header.leads.derived}
-    signals = np.stack([leads[lead] for lead in LEADS], axis=1)
+    signals, held = fade_held_ends(np.stack([leads[lead] for lead in LEADS], axis=1), header.rate)
+    warnings += _held_warnings(held, header.rate)
     for lead, peak in zip(LEADS, np.abs(signals).max(axis=0), strict=True):
         if not peak <= LARGEST_MV:  # also what a gain of almost 0 makes infinite
             raise InputError(
@@ -116,6 +118,18 @@ def _read_samples(header: Header) -> tuple[Any, dict[str, NDArray[np.float64]]]:
         for lead, values, unit in zip(header.leads.positions, physical, digital.units, strict=True)
     }
     return digital, leads
+
+
+def _held_warnings(held: HeldEnds, rate: float) -> list[QualityWarning]:
+    done = "no signal, and faded to each lead's median"
+    warnings = []
+    if held.first:
+        detail = f"the first {held.first / rate:.3f} s hold one value in all leads: {done}"
+        warnings.append(QualityWarning("held beginning", detail))
+    if held.last:
+        detail = f"the last {held.last / rate:.3f} s hold one value in all leads, as in PTB-XL's 500 Hz files: {done}"
+        warnings.append(QualityWarning("held end", detail))
+    return warnings
 
 
 def _checksum_warnings(header: Header, digital: Any) -> list[QualityWarning]:

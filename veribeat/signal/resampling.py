@@ -4,7 +4,7 @@ PTB-XL's two rates show that filter: among all FIR filters of 0.6 s, the one tha
 samples best passes everything up to 40 Hz and nothing from 50 Hz on. The Kaiser-windowed sinc below is that filter, up
 to a delay: over 40 records (0.1 s to 9.8 s, after 1.25 ms by which PTB-XL's 500 Hz files lag) the two differ by 0.32 µV
 (root mean square; rounding to 1 µV alone makes 0.29) and by 6.4 µV at most. The last 0.1 s is not compared, because the
-500 Hz files hold their last value there.
+500 Hz files have no signal there (`veribeat.signal.ends`).
 
 The delay is not corrected for: it belongs to PTB-XL, and a record of any other source may begin at any time. With it,
 the difference is 17.8 µV, where `scipy.signal.resample_poly` with its own filter has 18.5, an inverse FFT 19.0, and
