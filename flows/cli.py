@@ -86,7 +86,7 @@ def run(
         raise typer.Exit(1)
     from flows.results import show_results
 
-    show_results(place, Console())
+    show_results(place, _console())
     folder = cast(Path, state.result())
     print(f"Report: {place / 'report.html'}\nThis run: {folder / 'index.html'}")
     print(f"MLflow and Prefect: veribeat ui --workspace {shlex.quote(str(workspace))}")
@@ -100,7 +100,7 @@ def status(workspace: WorkspaceOption = HERE) -> None:
     from flows.workspace import Workspace
 
     place = Workspace.at(workspace)
-    console = Console()
+    console = _console()
     show_status(place, console)
     show_results(place.path, console)
 
@@ -174,7 +174,7 @@ def predict(
 
 @app.command()
 def push(workspace: WorkspaceOption = HERE) -> None:
-    """Copy the outputs that dvc.lock names to the workspace's DVC remote; `dvc pull` brings them back."""
+    """Copy the outputs of the stages that have run to the workspace's DVC remote; `dvc pull` brings them back."""
     from flows.remote import push as push_outputs
     from flows.workspace import Workspace
 
@@ -185,7 +185,8 @@ def push(workspace: WorkspaceOption = HERE) -> None:
         except KeyboardInterrupt:
             print("Interrupted: the same command goes on where this one stopped.", file=sys.stderr)
             raise typer.Exit(EXIT_INTERRUPTED) from None
-    print(f"{files:,} file{'s' * (files != 1)} pushed to {remote}, which now has all that dvc.lock names.")
+    pushed = f"{files:,} file{'s' * (files != 1)} pushed to {remote}"
+    print(f"{pushed}, which now has the outputs of every stage that has run.")
 
 
 @app.command()
@@ -242,7 +243,7 @@ def ptbxl(
 
     rates = (100, 500) if rate == "both" else (int(rate),)
     try:
-        done = download_ptbxl(folder, Console(stderr=True), url=url, rates=rates, workers=workers)
+        done = download_ptbxl(folder, _console(stderr=True), url=url, rates=rates, workers=workers)
     except KeyboardInterrupt:
         print("Interrupted: the same command goes on where this one stopped.", file=sys.stderr)
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -251,6 +252,11 @@ def ptbxl(
         print(f"Next: veribeat init WORKSPACE --data {shlex.quote(str(folder))}")
     else:
         print("Workspaces need the records at 100 Hz: add them with --rate 100.")
+
+
+def _console(stderr: bool = False) -> Console:
+    """Where texts are shown as they are: brackets in the name of a folder or a device are no markup."""
+    return Console(stderr=stderr, markup=False)
 
 
 def _prepare(folder: Path, assignments: list[str] | None) -> Path:

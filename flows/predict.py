@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-import torch
 from numpy.typing import NDArray
 
 from models.bundle import DESCRIPTION, Classifier
 from models.prediction import RecordPrediction, predict_record
+from models.runtime import make_deterministic
 from veribeat.conventions import SUPERCLASSES
 from veribeat.data.any_record import read_any_record
 from veribeat.errors import InputError
@@ -33,7 +33,7 @@ def predict_records(records: Sequence[str], model: Path | None, as_csv: bool, ou
     Raises:
         InputError: there is no model in the folder `model` (None: the one that comes with the repository).
     """
-    torch.set_num_threads(THREADS)
+    make_deterministic(THREADS)
     folder = REFERENCE if model is None else model
     if model is None and not (folder / DESCRIPTION).is_file():
         raise InputError(f"No model in {folder}: name a folder that 'veribeat export' made with --model.")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dvc.config import Config, ConfigError
-from ruamel.yaml import YAML
 
 from flows.process import StreamedProcess
 from flows.tracking.lock import LOCK_FILE, read_lock
@@ -18,6 +17,9 @@ _MISSING = "Missing cache files:"
 
 _NOTHING_TO_DO = "Everything is up to date."
 _PUSHED = re.compile(r"(\d+) files? pushed")
+
+_PASSWORD = re.compile(r"(?<=://)([^/:@]*):[^/]*(?=@)")
+"""In an address: the user, who is kept, and the password."""
 
 _OBJECT = re.compile(r"[0-9a-f]{30}(\.dir)?")
 """Name of a file in the cache, below a folder with the first two digits; others are DVC's scratch."""
@@ -36,14 +38,16 @@ class CacheUse:
 
 
 def remote_url(place: Workspace) -> str | None:
-    """The folder or address of the workspace's default DVC remote, None when it has none."""
+    """The folder or address of the workspace's default DVC remote, without a password; None when it has none."""
     config = _config(place)
     name = config["core"].get("remote")
-    return str(config["remote"][name]["url"]) if name in config["remote"] else None
+    if name not in config["remote"]:
+        return None
+    return _PASSWORD.sub(r"\1", str(config["remote"][name]["url"]))
 
 
 def push(place: Workspace) -> tuple[int, str]:
-    """Copy what dvc.lock names to the default remote; how many files went, and where.
+    """Copy what dvc.lock names for the stages of dvc.yaml to the default remote; how many files went, and where.
 
     Raises InputError when there is no remote or nothing to push, the remote cannot be reached, or files are missing.
     """
@@ -54,6 +58,11 @@ def push(place: Workspace) -> tuple[int, str]:
         )
     if not (place.path / LOCK_FILE).is_file():
         raise InputError(f"{place.path} has no results yet: run 'veribeat run' there, then push.")
+    if not place.written_stages() & read_lock(place.path).stages.keys():  # DVC would find all up to date
+        raise InputError(
+            f"dvc.yaml in {place.path} has none of the stages that {LOCK_FILE} names: run 'veribeat dvc-yaml' there,"
+            " then push."
+        )
     process = StreamedProcess(["dvc", "push"], cwd=place.path)
     lines = [line.strip() for line in process.lines()]
     if process.returncode:
@@ -92,10 +101,9 @@ def cache_use(place: Workspace) -> CacheUse:
 
 def _used_hashes(place: Workspace, cache: Path) -> set[str] | None:
     """MD5 of what dvc.lock records for the stages of dvc.yaml; None when a folder's listing is not in the cache."""
-    lock, pipeline = place.path / LOCK_FILE, place.path / "dvc.yaml"
-    if not (lock.is_file() and pipeline.is_file()):
+    stages = place.written_stages()
+    if not (stages and (place.path / LOCK_FILE).is_file()):
         return set()
-    stages = YAML(typ="safe").load(pipeline)["stages"]
     used: set[str] = set()
     for name, stage in read_lock(place.path).stages.items():
         for md5 in stage.outputs.values() if name in stages else ():
@@ -113,4 +121,4 @@ def _config(place: Workspace) -> Config:
     try:
         return Config(str(place.path / ".dvc"))
     except ConfigError as error:
-        raise InputError(f"{place.path / '.dvc' / 'config'} is damaged: {error}.") from error
+        raise InputError(f"{place.path / '.dvc' / 'config'} is damaged: {str(error).rstrip('.')}.") from error

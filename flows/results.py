@@ -9,12 +9,10 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from flows.result_table import ResultTable
-from flows.score_tables import arm_metrics, score_tables
+from flows.score_tables import score_tables
 from flows.workspace import Workspace
 from veribeat.conventions import SUPERCLASSES
 from veribeat.data.published import MEAN_MV, STD_MV, TRAINING_RECORDS, beside_published
-
-__all__ = ["ResultTable", "arm_metrics", "cohort_tables", "result_tables", "score_tables", "show_results"]
 
 
 def result_tables(place: Workspace) -> tuple[ResultTable, ...]:

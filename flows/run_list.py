@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from flows.score_tables import number
 
@@ -40,9 +41,14 @@ def past_runs(workspace: Path) -> tuple[PastRun, ...]:
 def _read(file: Path) -> list[PastRun]:
     run_id = file.parent.name
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:  # not JSON, or not text; an old run must not stop the report of a new one
+        return _rows(run_id, json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        # No JSON, or not what a run writes; an old run must not stop the report of a new one.
         return [PastRun(run_id, "", "run.json is damaged")]
+
+
+def _rows(run_id: str, record: Any) -> list[PastRun]:
+    """One row per arm of what run.json holds; raises whatever Python does where that is of another form."""
     sha = (record["git_sha"] or "")[:SHORT]
     git = f"{sha}, edited" if sha and record["git_dirty"] else sha
     finished = str(record.get("finished", ""))  # not there in runs of earlier versions, nor are the scores

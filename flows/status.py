@@ -6,7 +6,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from ruamel.yaml import YAML
 
 from flows.process import run_quietly
 from flows.remote import CacheUse, cache_use, remote_url
@@ -25,11 +24,7 @@ def stage_states(place: Workspace) -> dict[str, str]:
     names = [stage.name for stage in place.stages()]
     if not place.dvc_yaml_is_current():
         # DVC would judge stages by an old definition, or not know them.
-        known = (
-            YAML(typ="safe").load(place.path / "dvc.yaml")["stages"]
-            if (place.path / "dvc.yaml").exists()
-            else {}
-        )
+        known = place.written_stages()
         return {name: "its definition changed" if name in known else NOT_RUN for name in names}
     done = read_lock(place.path).stages if (place.path / LOCK_FILE).exists() else {}
     report: dict[str, Any] = json.loads(run_quietly(["dvc", "status", "--json"], cwd=place.path))
@@ -38,7 +33,7 @@ def stage_states(place: Workspace) -> dict[str, str]:
 
 def show_status(place: Workspace, console: Console) -> None:
     """Print one row per stage, and where outputs are kept."""
-    console.print(f"\n{place.path}", highlight=False)
+    console.print(f"\n{place.path}", highlight=False, markup=False, soft_wrap=True)
     table = Table("stage", "state")
     for stage, state in stage_states(place).items():
         table.add_row(stage, state)
@@ -50,7 +45,7 @@ def show_status(place: Workspace, console: Console) -> None:
 def describe_cache(use: CacheUse) -> str:
     """The cache in one line, with what may go where that is known."""
     text = f"{use.files:,} files, {size_text(use.size)}"
-    if not use.unused:
+    if not use.unused or not use.files:
         return text
     files, size = use.unused
     if not files:

@@ -80,6 +80,19 @@ class Workspace:
         file = self.path / "dvc.yaml"
         return file.is_file() and file.read_text(encoding="utf-8") == self.dvc_yaml()
 
+    def written_stages(self) -> frozenset[str]:
+        """Names of the stages in dvc.yaml as it is, also where it is out of date; none where there is no such file.
+
+        Raises InputError when the file is damaged.
+        """
+        file = self.path / "dvc.yaml"
+        if not file.is_file():
+            return frozenset()
+        try:
+            return frozenset(map(str, YAML(typ="safe").load(file)["stages"]))
+        except (YAMLError, UnicodeDecodeError, TypeError, KeyError) as error:
+            raise InputError(f"{file} is damaged: run 'veribeat dvc-yaml' there to write it anew.") from error
+
     def set_params(self, assignments: Iterable[str]) -> list[str]:
         """Edit params.yaml by assignments such as "a.b=value" (value in YAML), keeping its comments.
 
@@ -102,10 +115,16 @@ class Workspace:
         return lines
 
     def check_cohort(self) -> None:
-        """Raise InputError when the link to the data leads to a folder that is no longer whole."""
+        """Raise InputError when the link to the data leads to a folder that is no longer whole, or of another kind."""
         link = self.path / COHORT_LINK
-        if self.params().cohort.source == "simulated":
+        source = self.params().cohort.source
+        if source == "simulated":
             return
+        if source == "ptbxl" and (link / SIMULATION_TRUTH).exists():
+            raise InputError(
+                f"{link} leads to simulated records, but by 'cohort.source' they are PTB-XL's, and no page would tell:"
+                " set it to simulated_folder."
+            )
         for file in PTBXL_FILES:
             if not (link / file).exists():
                 raise InputError(
@@ -175,6 +194,8 @@ def _remote_url(remote: str | None, path: Path, data: Path) -> str:
     """What to tell DVC, from within the workspace `path`."""
     if remote is None:
         return str(Path("..", f"{path.absolute().name}-remote"))
+    if not remote.strip():  # as of an unset variable; it would become the folder that the user is in
+        raise InputError("The remote has no name: give a folder or an address, or leave --remote out.")
     if "://" in remote:
         return remote
     folder = Path(remote).absolute()

@@ -48,7 +48,6 @@ class TransferError(Exception):
     def __init__(self, name: str, wrong: str, advice: str) -> None:
         super().__init__(f"{name}: {wrong}")
         self.name = name
-        self.wrong = wrong
         self.advice = advice
 
 
@@ -133,7 +132,8 @@ class Server:
                 raise _MayHeal("the server does not continue the file where it was asked to", _LATER)
             digest, size = (hashlib.sha256(kept), len(kept)) if continued else (hashlib.sha256(), 0)
             _check_size(name, size + _announced(response), file.largest_size)
-            with scratch.open("ab" if continued else "wb") as output:
+            # A server may continue from 0, where a scratch file that was not kept must not stay.
+            with scratch.open("ab" if continued and kept else "wb") as output:
                 async for chunk in response.aiter_raw():
                     size += len(chunk)
                     _check_size(name, size, file.largest_size)
@@ -217,7 +217,8 @@ def _check_redirect(name: str, request: httpx.Request, following: httpx.Request)
 
 def _check_status(name: str, response: httpx.Response) -> None:
     code = response.status_code
-    wrong = f"the server answers {code} {response.reason_phrase}".rstrip()
+    # The standard's words, not the server's, which may hold anything, also what a terminal obeys.
+    wrong = f"the server answers {code} {httpx.codes.get_reason_phrase(code)}".rstrip()
     if code in _MAY_HEAL:
         raise _MayHeal(wrong, _LATER, _retry_after_s(response))
     if code not in (200, _PARTIAL, _RANGE_REFUSED):

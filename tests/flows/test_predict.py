@@ -77,7 +77,7 @@ def test_one_record_in_full(predict: Any, tmp_path: Path) -> None:
             "record": record,
             "model": {
                 "name": "ptbxl",
-                "backbone": "cnn_gru_flow",
+                "backbone": classifier.backbone_name,
                 "thresholds": dict(zip(SUPERCLASSES, classifier.thresholds, strict=True)),
             },
             "sampling_rate": 100.0,

@@ -45,7 +45,7 @@ def fold_10(ptbxl_root: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if "resnet1d" in name else ()) for name in MODELS]
+    "name", [pytest.param(name, marks=() if name == REFERENCE.name else pytest.mark.slow) for name in MODELS]
 )
 def test_figures_on_fold_10_are_the_recorded_ones(
     name: str, fold_10: tuple[NDArray[np.float32], NDArray[np.bool_]]
@@ -66,7 +66,7 @@ def test_figures_on_fold_10_are_the_recorded_ones(
 
 @pytest.mark.parametrize(
     ("change", "least_agreement"),
-    [("noise", 0.97), ("shift", 0.85), ("gain", 0.95)],
+    [("noise", 0.98), ("shift", 0.96), ("gain", 0.95)],
 )
 def test_small_changes_rarely_change_a_label(
     classifier: Classifier,
@@ -74,7 +74,7 @@ def test_small_changes_rarely_change_a_label(
     change: str,
     least_agreement: float,
 ) -> None:
-    # Measured: 0.9875, 0.8875 and 0.9675. The shift is a weakness of this network, which the README states.
+    # Measured: 0.9925, 0.9825 and 0.9775.
     signals = fold_10[0][:400]
     changed = {
         "noise": signals

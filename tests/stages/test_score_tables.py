@@ -13,7 +13,8 @@ from rich.console import Console
 from ruamel.yaml import YAML
 
 from flows.result_table import ResultTable
-from flows.results import result_tables, score_tables, show_results
+from flows.results import result_tables, show_results
+from flows.score_tables import score_tables
 from flows.workspace import Workspace
 from veribeat.metrics.published import CALIBRATED, TABLE_5
 
