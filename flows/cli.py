@@ -53,7 +53,10 @@ def init(
     ] = None,
     set_: SetOption = None,
 ) -> None:
-    """Make a workspace on your own copy of PTB-XL."""
+    """Make a workspace on your own copy of PTB-XL, or on a simulated one.
+
+    Arms get the preset fast (short on simulated records); --set arms.baseline.preset=paper is the published recipe.
+    """
     from flows.workspace import create_workspace
 
     create_workspace(folder, data, set_ or [], remote)
@@ -163,8 +166,8 @@ def predict(
 ) -> None:
     """Apply a trained model to 12-lead ECG records: probabilities, labels and quality warnings.
 
-    Records of 10 s to an hour at 100 to 1000 Hz are resampled to 100 Hz and cut into windows of 10 s; the probabilities
-    of a record are the mean over its windows. A record that cannot be read gets one sentence, and the exit code is 2.
+    Records of 10 s to an hour at 100 to 1000 Hz are resampled to 100 Hz and cut into windows of 10 s; a record gets the mean
+    over its windows. One that cannot be read gets a sentence instead, and the exit code is 2.
     """
     from flows.predict import predict_records
 

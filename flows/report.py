@@ -77,7 +77,10 @@ def read_content(place: Workspace) -> Content:
 
 def write_report(place: Workspace, content: Content, stale: tuple[str, ...] = ()) -> Path:
     """Write report.html into a workspace and return its path; the page says that the stages `stale` are."""
-    page = render("report.html", content=content, stale=stale, runs=past_runs(place.path)[:MOST_RUNS])
+    runs = past_runs(place.path)
+    page = render(
+        "report.html", content=content, stale=stale, runs=runs[:MOST_RUNS], cut_off=len(runs) > MOST_RUNS
+    )
     file = place.path / REPORT_FILE
     scratch = file.with_suffix(".html.new")
     scratch.write_text(page, encoding="utf-8")

@@ -159,6 +159,15 @@ def test_a_part_that_came_is_kept_for_the_next_download(server: FileServer, fold
     assert content(folder) == server.files
 
 
+def test_a_scratch_file_that_cannot_be_ours_is_not_gone_on_with(server: FileServer, folder: Path) -> None:
+    scratch_of(folder).write_bytes(b"x" * (2**20 + 1))
+    whole = {"Content-Range": f"bytes 0-23999/{len(server.files[RECORD])}"}
+    server.always[RECORD] = lambda handler, bytes_: handler.answer(206, bytes_, whole)
+    download(server, folder)
+    assert server.asked(RECORD) == [None]
+    assert content(folder) == server.files
+
+
 def test_redirects_are_followed(server: FileServer, folder: Path) -> None:
     with serving(server.files) as other:
         server.always = {path: redirects(f"{other.url}{path}") for path in server.files}

@@ -11,6 +11,7 @@ from downloads import RECORD, content, download
 from file_server import (
     Fault,
     FileServer,
+    Handler,
     announces,
     drops,
     hangs,
@@ -58,6 +59,18 @@ def test_one_file_that_cannot_be_had_is_named_and_the_others_are_kept(
     assert content(folder) == {path: bytes_ for path, bytes_ in server.files.items() if path != RECORD}
     server.always.clear()
     assert download(server, folder).fetched == 1
+
+
+def test_the_servers_own_words_are_not_repeated(server: FileServer, folder: Path) -> None:
+    def refuses(handler: Handler, _: bytes) -> None:
+        handler.send_response(403, "\x1b[2J")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    server.always["SHA256SUMS.txt"] = refuses
+    with pytest.raises(InputError, match="403 Forbidden: check --url") as error:
+        download(server, folder)
+    assert "\x1b" not in str(error.value)
 
 
 def test_a_server_that_is_gone_is_given_up(server: FileServer, folder: Path) -> None:

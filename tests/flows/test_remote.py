@@ -81,6 +81,7 @@ def test_a_remote_elsewhere_is_found_from_where_the_user_is(
     ("remote", "words"),
     [
         ("{tmp}/file", "is not a folder"),
+        (" ", "has no name"),
         ("{cohort}/remote", "lies inside"),
         ("{tmp}/w/remote", "lies inside"),
         ("gopher://host/folder", "Unsupported URL type gopher://"),
@@ -140,7 +141,13 @@ def test_push_tells_of_files_that_are_nowhere(place: Workspace) -> None:
     assert push(place)[0] == 1
 
 
-def test_push_needs_results(place: Workspace) -> None:
+def test_push_needs_results_and_their_stages(place: Workspace) -> None:
+    pipeline = place.path / "dvc.yaml"
+    pipeline.unlink()  # DVC then knows of no stage, and says that everything is up to date
+    with pytest.raises(InputError, match=r"none of the stages that dvc\.lock names: run 'veribeat dvc-yaml'"):
+        push(place)
+    place.write_dvc_yaml()
+    assert push(place)[0] == 8
     (place.path / "dvc.lock").unlink()
     with pytest.raises(InputError, match="has no results yet: run 'veribeat run'"):
         push(place)
@@ -188,6 +195,10 @@ def test_the_cache_in_one_line(unused: tuple[int, int] | None, text: str) -> Non
     assert describe_cache(CacheUse(1200, 3 * 2**20, unused)) == text
 
 
+def test_an_empty_cache_is_not_in_use() -> None:
+    assert describe_cache(CacheUse(0, 0, (0, 0))) == "0 files, 0 bytes"
+
+
 def fabricated(path: Path) -> Workspace:
     """A workspace whose only stage has a folder of two files, one removed stage, and a file that nobody knows."""
     cache = path / ".dvc/cache/files/md5"
@@ -230,6 +241,20 @@ def test_where_unused_cannot_be_told_it_is_not(tmp_path: Path) -> None:
     (place.path / ".dvc/config").write_text("[cache]\n    dir = ../../shared\n")
     use = cache_use(place)
     assert (use.files, use.unused) == (5, None)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("ssh://user:sec:r@t@host:22/folder", "ssh://user@host:22/folder"),
+        ("https://user@host/folder", "https://user@host/folder"),
+        ("https://host:443/a:b@c", "https://host:443/a:b@c"),
+    ],
+)
+def test_the_password_of_a_remote_is_not_shown(tmp_path: Path, url: str, shown: str) -> None:
+    place = fabricated(tmp_path)
+    (place.path / ".dvc/config").write_text(f"[core]\n    remote = r\n['remote \"r\"']\n    url = {url}\n")
+    assert remote_url(place) == shown
 
 
 def test_a_damaged_configuration_is_one_sentence(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from flows.dvc_engine import Outcome
 from flows.provenance import GitState, RunRecord, StageRecord
-from flows.report import Content, numeric_columns, read_content, stale_stages, write_report
+from flows.report import MOST_RUNS, Content, numeric_columns, read_content, stale_stages, write_report
 from flows.result_table import ResultTable
 from flows.run_page import write_run_folder
 from flows.status import NOT_RUN, UP_TO_DATE
@@ -261,6 +261,28 @@ def test_runs_are_listed_newest_first_with_their_scores(place: Workspace) -> Non
     assert not [row for row in page.rows if row[0].startswith(".")]
     targets = {attributes.get("href", "") for _, attributes in page.tags}
     assert "runs/run2/index.html" in targets
+
+
+def test_a_long_list_of_runs_is_cut_off_and_says_so(place: Workspace) -> None:
+    for number in range(MOST_RUNS):
+        (place.path / f"runs/{number:03d}").mkdir(parents=True)
+        (place.path / f"runs/{number:03d}/run.json").touch()
+    assert "all are in runs/" not in report(place).text
+    (place.path / "runs/more").mkdir()
+    (place.path / "runs/more/run.json").touch()
+    page = report(place)
+    assert f"The first {MOST_RUNS}; all are in runs/." in page.text
+    assert sum("run.json is damaged" in row for row in page.rows) == MOST_RUNS
+
+
+@pytest.mark.parametrize(
+    "content", ["{}", "null", "[1]", '{"git_sha": 1}', '{"git_sha": "", "mlflow": {"children": 3}}', "\udcff"]
+)
+def test_a_run_that_cannot_be_read_is_listed_as_damaged(place: Workspace, content: str) -> None:
+    file = place.path / "runs/strange/run.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(content, errors="surrogateescape")
+    assert "run.json is damaged" in report(place).cells("strange")
 
 
 def test_the_page_of_a_run_is_the_report_and_its_provenance(place: Workspace) -> None:

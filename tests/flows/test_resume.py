@@ -33,7 +33,9 @@ def _outputs(checkout: Checkout) -> dict[str, bytes]:
 
 
 def test_a_killed_training_goes_on_to_the_same_bytes(done: Checkout) -> None:
-    done.set_params("presets.short.max_epochs=5", "presets.short.schedule=one_cycle")
+    done.set_params(
+        "presets.short.max_epochs=5", "presets.short.schedule=one_cycle", "presets.short.precision=bfloat16"
+    )
     _train(done)
     undisturbed = _outputs(done)
     scratch = done.path / "scratch"

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 from bad_records import write_good_folder
+from command_line import call
 
 from flows.cli import main
 from flows.workspace import Workspace, create_workspace
+from tasks.stages import SIMULATION_TRUTH
 from veribeat.errors import InputError
 
 
@@ -77,6 +79,34 @@ def test_a_bad_edit_changes_nothing(workspace: Workspace, assignment: str, words
         workspace.set_params(["calibrate.step=0.5", assignment])
     assert workspace.params_file.read_text() == before
     assert not list(workspace.path.glob("*.new"))
+
+
+def test_a_damaged_pipeline_is_one_sentence_and_none_has_no_stages(workspace: Workspace) -> None:
+    file = workspace.path / "dvc.yaml"
+    assert "ingest" in workspace.written_stages()
+    for content in ("", "stages", "a: [", "a: 1\n", "stages: 3\n"):
+        file.write_text(content)
+        with pytest.raises(InputError, match=r"dvc\.yaml is damaged: run 'veribeat dvc-yaml'"):
+            workspace.written_stages()
+    file.unlink()
+    assert workspace.written_stages() == frozenset()
+
+
+def test_simulated_records_cannot_pass_for_ptbxl(workspace: Workspace, cohort: Path) -> None:
+    workspace.check_cohort()
+    (cohort / SIMULATION_TRUTH).touch()
+    with pytest.raises(InputError, match="leads to simulated records"):
+        workspace.check_cohort()
+    workspace.set_params(["cohort.source=simulated_folder"])
+    workspace.check_cohort()
+
+
+def test_the_name_of_a_folder_is_no_markup(
+    cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = create_workspace(tmp_path / "study[/b][red]", cohort)
+    assert call("status", "--workspace", str(place.path)) == 0
+    assert str(place.path) in capsys.readouterr().out
 
 
 def test_the_command_says_one_sentence_and_exits_with_2(

@@ -200,6 +200,18 @@ def _link_outside(record: str) -> None:
             "announces 0 signals and describes 12",
         ),
         (lambda record: edit_header(record, "r 12 100 1000", "r/2 12 100 1000"), "the header is damaged"),
+        (
+            lambda record: edit_header(record, "r 12 100 1000", "r 12 -100 1000"),
+            "is 'r 12 -100 1000'; expected",
+        ),
+        (
+            lambda record: edit_header(record, "r 12 100 1000", "r 12 x100 1000"),
+            "is 'r 12 x100 1000'; expected",
+        ),
+        (
+            lambda record: edit_header(record, "r 12 100 1000", "r 12 100 -1000"),
+            "is 'r 12 100 -1000'; expected",
+        ),
         (lambda record: Path(record + ".hea").write_text("r/1 12 100 1000\ns 1000\n"), "several segments"),
         (lambda record: Path(record + ".hea").write_text(""), "the header is damaged"),
         (lambda record: Path(record + ".hea").write_bytes(b"#" * 70_000), "more than 65536 bytes"),
@@ -242,6 +254,23 @@ def test_nothing_is_fetched_and_no_file_systems_are_chained(
     folder = tmp_path / "simplecache::file:"
     folder.mkdir()
     assert "'::' in a path" in refused(write_recording(folder, "r", stored(), 100))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "r 12 100",
+        "r 12 100. 1000",
+        "r\t12  100.0 \t1000 ",
+        "r 12 100/500(3) 1000",
+        "r 12 100 1000 14:50:55 05/05/2020",
+        "r 12 100 1000 05-May-2020 14:50:55",
+    ],
+)
+def test_each_way_to_write_the_first_line_is_read(tmp_path: Path, line: str) -> None:
+    record = edit_header(write_recording(tmp_path, "r", stored(), 100), "r 12 100 1000", line)
+    found = read_any_record(record)
+    assert (found.sampling_rate, found.duration_s, found.warnings) == (100.0, 10.0, ())
 
 
 def test_what_the_header_leaves_open_is_said(tmp_path: Path) -> None:

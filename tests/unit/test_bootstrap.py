@@ -149,7 +149,7 @@ def test_intervals_cover_the_true_auroc_about_as_often_as_they_say():
     assert 0.91 <= covered / repetitions <= 0.98  # three standard errors are 0.04
 
 
-def test_the_interval_of_ece_covers_the_ece_of_other_records_of_that_number():
+def test_the_interval_of_ece_covers_the_mean_ece_of_so_many_records():
     # The bare percentiles of its resamples do not: every one of them lies above nearly every estimate.
     rng = np.random.default_rng(9)
 

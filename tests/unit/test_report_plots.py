@@ -31,6 +31,8 @@ def test_ages_are_counted_by_sex_and_those_over_89_stand_last():
     assert np.flatnonzero(bars["female"]).tolist() == [0, 17]  # 4 and 89
     assert np.flatnonzero(bars["male"]).tolist() == [0, 10, 18]  # 0, 52 and 54, over 89
     assert sum(bars["female"]) + sum(bars["male"]) == 6  # the unknown age is not drawn
+    cohort_with_ages = heights(age_histogram(pd.Series([90.0, 97.0, 300.0]), pd.Series([0, 0, 0])))
+    assert cohort_with_ages["male"][-1] == 3  # other cohorts than PTB-XL may hold such an age
     assert age_histogram(pd.Series([np.nan]), pd.Series([0])).axes[0].containers == []
 
 

@@ -15,7 +15,7 @@ def network() -> ResNet1d:
     return network.eval()
 
 
-def test_it_has_the_layers_of_the_benchmark() -> None:
+def test_its_layers_are_those_of_the_benchmark_but_for_a_hidden_one_in_the_head() -> None:
     parameters = sum(parameter.numel() for parameter in ResNet1d().parameters())
     stem = 12 * 128 * 7 + 2 * 128
     block = 128 * 128 * (5 + 3) + 2 * 2 * 128

@@ -84,6 +84,15 @@ def test_a_resume_file_belongs_to_one_key_and_one_stage(place: Path) -> None:
     assert other.exists()
 
 
+def test_the_digest_of_the_code_is_of_what_is_loaded_and_of_the_versions(place: Path) -> None:
+    digests = [stage.loaded_code_digest()]
+    for file in ("tasks/unused.py", "tasks/used.py", "constraints.txt"):
+        (place / "code" / file).write_text("2\n")
+        digests.append(stage.loaded_code_digest())
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 3
+
+
 def test_a_digest_depends_on_order_and_on_where_parts_end(place: Path) -> None:
     file = place / "params.yaml"
     digests = {

@@ -25,8 +25,8 @@ NO_GAIN = re.compile(r"-?0*\.?0*(?![-\d.])")
 """A gain that is 0 or left out."""
 
 RECORD_LINE = re.compile(r"\S+\s+\d+(\s+\d+\.?\d*(/\S*)?(\s+\d+(\s.*)?)?)?", flags=re.ASCII)
-"""Name, number of signals, rate with counter frequency, length. wfdb takes what it does not understand for left out, and
-then the rate for 250 Hz."""
+"""Name, number of signals, rate with counter frequency, length. wfdb takes what it does not understand for left out,
+and then the rate for 250 Hz."""
 
 REPLACED = "\N{REPLACEMENT CHARACTER}"
 
@@ -84,10 +84,10 @@ class Header:
             fields = wfdb.rdheader(str(self.stem))
         except PARSER_ERRORS as error:
             raise InputError(f"the header is damaged ({error}).") from error
-        if not RECORD_LINE.fullmatch(self._lines[0].strip()):
+        first = self._lines[0].strip()
+        if not RECORD_LINE.fullmatch(first):
             raise InputError(
-                f"the header's first line is {self._lines[0].strip()[:100]!r}; expected name, number of signals, rate in Hz"
-                " and samples."
+                f"the header's first line is {first[:100]!r}; expected name, number of signals, rate in Hz and samples."
             )
         if not isinstance(fields, wfdb.Record):
             raise InputError("records of several segments are not supported: convert it to a single one.")

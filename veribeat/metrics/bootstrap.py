@@ -8,9 +8,10 @@ What the intervals leave out: the thresholds and the weights stay as they are, s
 another training is part of them.
 
 ECE alone is treated otherwise. It is a mean of absolute gaps, which noise only widens, so its resamples lie above its
-estimate, often all of them, and their percentiles cover nothing. Its interval is theirs moved down by their mean
-distance from the estimate: where the ECE of as many other records would lie, which still shrinks as records grow in
-number (`calibration.calibration_error_by_chance` tells by how much).
+estimate, often all of them, and their percentiles cover next to nothing. Its interval is theirs moved down by their
+mean distance from the estimate. What it covers is the mean ECE of sets of so many records, in simulations of 100 to
+3,000 records 91 to 100 % of the time at the level 0.95 (bare percentiles: 0 to 96 %). It does not cover the ECE of ever
+more records, which is lower: what chance alone makes of so many is `calibration.calibration_error_by_chance`.
 """
 
 from collections.abc import Sequence

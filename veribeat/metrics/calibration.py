@@ -82,7 +82,8 @@ def calibration_error_by_chance(
     """Return the ECE, mean over classes, that these probabilities (N, C) would get if every one of them was right.
 
     It is not 0, because the frequency in a bin of few records strays from its probability. An ECE shows an
-    error only beyond this figure, and groups of different size must not be compared without it.
+    error only well beyond this figure, which right probabilities exceed about every other time, and groups of
+    different size must not be compared without it.
 
     Args:
         probabilities: (N, C).

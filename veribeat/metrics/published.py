@@ -58,7 +58,9 @@ BENCHMARK_MODEL: Final = "resnet1d_wang"
 BENCHMARK_AUROC: Final = 0.930
 """N. Strodthoff et al., Deep Learning for ECG Analysis: Benchmarks and Insights from PTB-XL, IEEE JBHI 25(5), 2021:
 macro-AUROC over the superclasses of its best network, with folds 1-8 for training, 9 for validation and 10 for test.
-Records without a superclass are left out.
+Records without a superclass are left out. Its code (helme/ecg_ptbxl_benchmarking) keeps the last of 50 epochs and takes
+the maximum over the crops of a record where `models.backbones.resnet1d` takes the mean, and its head has a hidden layer
+more.
 """
 
 BENCHMARK_FOLDS: Final[dict[str, tuple[int, ...]]] = {

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from veribeat.data.card import AGE_OVER_89, SEX_NAMES
+from veribeat.data.card import SEX_NAMES
 from veribeat.plots.style import (
     GREY,
     SUPERCLASS_COLOURS,
@@ -33,20 +33,21 @@ ROLE_COLOURS: Final = {
 """A fold has the colour of the first of these roles that it plays."""
 
 BIN_YEARS: Final = 5
+OLDEST_SHOWN: Final = 89
 HIDDEN_AGE: Final = 92.5
-"""Where the bar of the ages over 89 stands: their own value is hidden."""
+"""Where the bar of all older ones stands: PTB-XL hides their age."""
 
 
 def age_histogram(age: pd.Series, sex: pd.Series, banner: str | None = None) -> Figure:
     """Draw how many records there are per five years of age, one bar on the other for each sex.
 
     Args:
-        age: (N,) years; PTB-XL's 300 stands for an age over 89, NaN for an unknown one, which is not drawn.
+        age: (N,) years; all over 89, PTB-XL's 300 among them, are one bar; NaN is an unknown age, which is not drawn.
         sex: (N,) PTB-XL's codes: 0 male, 1 female, -1 unknown.
         banner: a line above the figure, such as "simulated cohort".
     """
     names = sex.map(SEX_NAMES)
-    years = age.mask(age == AGE_OVER_89, HIDDEN_AGE)
+    years = age.mask(age > OLDEST_SHOWN, HIDDEN_AGE)
     edges = np.arange(0, 95 + BIN_YEARS, BIN_YEARS)
     with drawing():
         figure = new_figure(WIDTH, 2.9)
