@@ -166,8 +166,8 @@ def predict(
 ) -> None:
     """Apply a trained model to 12-lead ECG records: probabilities, labels and quality warnings.
 
-    Records of 10 s to an hour at 100 to 1000 Hz are resampled to 100 Hz and cut into windows of 10 s; a record gets the mean
-    over its windows. One that cannot be read gets a sentence instead, and the exit code is 2.
+    Records of 10 s to an hour at 100 to 1000 Hz are resampled to 100 Hz and cut into windows of 10 s; a record gets the
+    mean over its windows. One that cannot be read gets a sentence instead, and the exit code is 2.
     """
     from flows.predict import predict_records
 
