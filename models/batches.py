@@ -61,6 +61,7 @@ class StoredSignals(Dataset[tuple[Tensor, Tensor]]):
 class EpochBatches(Sampler[BatchIndex]):
     """Every position 0..length-1 once, in batches; order and crops depend on seed and epoch alone.
 
+    A single position that is left over joins the batch before it, because batch normalisation cannot train on one.
     Nothing but the epoch number carries over from one epoch to the next, so a training that resumes at an epoch
     sees the batches that it would have seen.
     """
@@ -77,7 +78,12 @@ class EpochBatches(Sampler[BatchIndex]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return -(-self.length // self.batch_size)
+        return len(self._starts())
+
+    def _starts(self) -> range:
+        """Where each batch begins in the order of the epoch."""
+        alone = self.length % self.batch_size == 1 and self.length > self.batch_size > 1
+        return range(0, self.length - alone, self.batch_size)
 
     def __iter__(self) -> Iterator[BatchIndex]:
         order, starts = np.arange(self.length), np.zeros(self.length, dtype=np.int64)
@@ -85,9 +91,9 @@ class EpochBatches(Sampler[BatchIndex]):
             random = np.random.default_rng([self.seed, self.epoch])
             order = random.permutation(self.length)
             starts = random.integers(0, self.latest_start, self.length, endpoint=True)
-        for first in range(0, self.length, self.batch_size):
-            batch = slice(first, first + self.batch_size)
-            yield BatchIndex(order[batch], starts[batch])
+        firsts = self._starts()
+        for first, end in zip(firsts, [*firsts[1:], self.length], strict=True):
+            yield BatchIndex(order[first:end], starts[first:end])
 
 
 def batch_loader(dataset: StoredSignals, batch_size: int, *, seed: int | None) -> DataLoader:

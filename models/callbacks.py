@@ -142,7 +142,8 @@ class EpochReport(Callback):
         left, words = trainer.max_epochs - 1 - epoch, ""
         if self.patience is not None:
             until_stop = self.patience - (epoch - self.record.best_epoch)
-            left, words = min(left, until_stop), "at least "  # a better epoch puts the early stop off
+            if until_stop < left:
+                left, words = until_stop, "at least "  # a better epoch puts the early stop off
         if left == 0:
             return "done"
         seconds = left * sum(self.durations) / len(self.durations)

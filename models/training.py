@@ -9,6 +9,7 @@ from typing import Literal
 
 import pandas as pd
 import pytorch_lightning as lightning
+import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
@@ -59,8 +60,10 @@ def fit(
     The caller has seeded the weights and made the process deterministic (`models.runtime`). Returns the weights of the
     epoch with the lowest validation loss. The state after each epoch is kept in the file `resume`; where it exists, the
     training goes on from it, to the same bytes as one that was never interrupted. The caller answers for its belonging
-    to these arguments, and removes it. Raises InputError when a loss is no longer finite.
+    to these arguments, and removes it. Raises InputError when a loss is no longer finite, or `resume` is damaged.
     """
+    if resume is not None and resume.is_file():
+        _check_readable(resume)
     for name in ("pytorch_lightning", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches come from memory
@@ -101,6 +104,13 @@ def fit(
             f"The loss is no longer finite at epoch {record.rows[-1]['epoch']}: lower the learning rate."
         )
     return TrainingResult(record.best_state, record.best_epoch, pd.DataFrame(record.rows))
+
+
+def _check_readable(resume: Path) -> None:
+    try:
+        torch.load(resume, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds here; each means the same to the user
+        raise InputError(f"{resume} is damaged: delete it, and the training starts anew.") from error
 
 
 def _callbacks(recipe: Recipe, record: EpochRecord, resume: Path | None) -> list[Callback]:

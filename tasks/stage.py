@@ -21,6 +21,8 @@ CODE_LINK = Path("code")
 
 CODE_ROOT = Path(str(tasks.__file__)).resolve().parents[1]
 CONSTRAINTS = "constraints.txt"
+REGISTRIES = ("models/backbones/registry.py",)
+"""Modules that only choose among others by name: `tasks.stages.CHOICES` as files."""
 CODE_FILES = ("veribeat/**/*.py", "models/**/*.py", "tasks/**/*.py", CONSTRAINTS)
 
 EXIT_INPUT_ERROR = 2
@@ -110,10 +112,14 @@ def loaded_code_digest() -> str:
 
 
 def _loaded(files: Iterable[str]) -> list[str]:
-    """Those of `files` that this process runs on."""
+    """Those of `files` that this process runs on, but for registries: DVC does not record them, either."""
     modules = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
     paths = {Path(path).resolve() for path in modules if path}
-    return [file for file in files if file == CONSTRAINTS or CODE_ROOT / file in paths]
+    return [
+        file
+        for file in files
+        if file == CONSTRAINTS or (CODE_ROOT / file in paths and file not in REGISTRIES)
+    ]
 
 
 def _check_code_unchanged(before: dict[str, str]) -> None:

@@ -64,7 +64,7 @@ def train(
 
 
 def _inputs_key(ingest: Path, split: Path, arm: ArmParams, preset: PresetParams) -> str:
-    """What a resume point must have been made from to be gone on from."""
+    """What a resume point must have been made from to be gone on from: inputs, parameters, code and environment."""
     files = (
         ingest / "signals.npy",
         ingest / "records.parquet",
@@ -72,7 +72,9 @@ def _inputs_key(ingest: Path, split: Path, arm: ArmParams, preset: PresetParams)
         split / "normalisation.json",
     )
     build_backbone(arm.backbone)  # so that its module, too, is loaded and counts
-    return digest(loaded_code_digest(), arm.model_dump_json(), preset.model_dump_json(), *files)
+    versions = (sys.version, torch.__version__, lightning.__version__, np.__version__)
+    environment = " ".join((*versions, torch.backends.cpu.get_cpu_capability()))
+    return digest(loaded_code_digest(), environment, arm.model_dump_json(), preset.model_dump_json(), *files)
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
-"""A residual 1-D CNN after Wang et al. 2017, as the PTB-XL benchmark trains it (`resnet1d_wang`).
+"""A residual 1-D CNN after Wang et al. 2017, in the spirit of `resnet1d_wang` of the PTB-XL benchmark.
 
-Strodthoff et al. 2021, Deep Learning for ECG Analysis: Benchmarks and Insights from PTB-XL. Crops of 2.5 s in training,
-the average over sliding crops in evaluation.
+Its body, its crops of 2.5 s and its normalisation are those of Strodthoff et al. 2021 (Deep Learning for ECG Analysis:
+Benchmarks and Insights from PTB-XL). Ours are the head (one linear layer instead of two), the initialisation
+(PyTorch's), the mean probability over crops instead of the maximum, and the recipe, which the presets hold.
 """
 
 import torch

@@ -10,6 +10,7 @@ from pydantic import Field
 import tasks.params.reading as reading
 import tasks.stage as stage
 from tasks.params.reading import Section, read_section
+from tasks.stages import CHOICES
 from veribeat.errors import InputError
 
 
@@ -112,3 +113,7 @@ def test_a_module_without_a_file_of_its_own_is_nobodys_code(
     (place / "code/params.yaml").write_text((place / "params.yaml").read_text())
     _run(place)
     assert stage.loaded_code_digest()
+
+
+def test_registries_are_those_that_dvc_does_not_record() -> None:
+    assert set(stage.REGISTRIES) == {f"{module.replace('.', '/')}.py" for module in CHOICES}

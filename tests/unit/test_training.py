@@ -91,8 +91,10 @@ def test_batches_cover_an_epoch_once_in_an_order_of_its_own() -> None:
     assert [len(batch) for batch in epochs[0]] == [4, 4, 2]
     assert sorted(position for batch in epochs[0] for position in batch) == list(range(10))
     assert epochs[0] == epochs[2] != epochs[1]
+    assert [len(batch.positions) for batch in EpochBatches(9, 4, seed=3)] == [4, 5]  # none alone
+    assert [len(EpochBatches(length, 4, seed=None)) for length in (1, 4, 5, 9, 10)] == [1, 1, 1, 2, 3]
     stored = [batch.positions.tolist() for batch in EpochBatches(5, 2, seed=None)]
-    assert stored == [[0, 1], [2, 3], [4]]
+    assert stored == [[0, 1], [2, 3, 4]]
 
 
 def test_each_epoch_crops_each_record_elsewhere_and_anywhere() -> None:
@@ -214,6 +216,13 @@ def test_a_resumed_training_ends_in_the_same_weights(case: str, tmp_path: Path) 
     assert resumed.best_epoch == immortal.best_epoch
     for key, value in immortal.best_state.items():
         assert torch.equal(value, resumed.best_state[key]), key
+
+
+def test_a_damaged_resume_point_is_one_sentence(tmp_path: Path) -> None:
+    resume = tmp_path / "point"
+    resume.write_bytes(b"")
+    with pytest.raises(InputError, match="point is damaged: delete it"):
+        _fit_on(_cohort(40), RECIPE, resume)
 
 
 def test_a_finished_training_is_not_trained_on(tmp_path: Path) -> None:
