@@ -129,7 +129,9 @@ def test_a_lock_that_was_cut_off_goes_back_to_its_last_whole_state(done: Checkou
     lock, kept = done.path / "dvc.lock", done.path / ".dvc/tmp/veribeat/dvc.lock"
     whole = lock.read_text()
     assert kept.read_text() == whole  # the flow has kept it
-    lock.write_text(whole[: len(whole) // 2] + '\n"')  # in the middle of a quoted word, wherever the half falls
+    lock.write_text(
+        whole[: len(whole) // 2] + '\n"'
+    )  # in the middle of a quoted word, wherever the half falls
     (done.path / ".dvc/tmp/rwlock").write_text('{"write": ')
     told: list[str] = []
     repair_after_kill(done.path, told.append)

@@ -19,7 +19,7 @@ from veribeat.errors import InputError
 from veribeat.signal.ends import HeldEnds, fade_held_ends
 from veribeat.signal.gaps import bridge_gaps
 from veribeat.signal.limb_leads import limb_lead
-from veribeat.signal.quality import QualityWarning
+from veribeat.signal.quality import FLAT_MV, QualityWarning
 from veribeat.signal.resampling import resampled_length
 
 LARGEST_MV = 20.0
@@ -87,6 +87,10 @@ def _read(header: Header) -> EcgRecord:
                 f"lead {lead} reaches {peak:.4g} mV, more than {LARGEST_MV:g} mV: correct unit or gain in the header,"
                 " or cut the artefact out."
             )
+    if np.ptp(signals, axis=0).max() < FLAT_MV:
+        raise InputError(
+            f"every lead is flat, within {FLAT_MV:g} mV: there is no ECG in it, or the gain in its header is wrong."
+        )
     return EcgRecord(signals, header.rate, frozenset(header.leads.derived), tuple(warnings))
 
 
