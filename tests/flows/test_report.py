@@ -13,9 +13,9 @@ from ruamel.yaml import YAML
 
 from flows.dvc_engine import Outcome
 from flows.provenance import GitState, RunRecord, StageRecord
-from flows.report import MOST_RUNS, Content, numeric_columns, read_content, stale_stages, write_report
-from flows.result_table import ResultTable
-from flows.run_page import write_run_folder
+from flows.report.page import MOST_RUNS, Content, numeric_columns, read_content, stale_stages, write_report
+from flows.report.result_table import ResultTable
+from flows.report.run_page import write_run_folder
 from flows.status import NOT_RUN, UP_TO_DATE
 from flows.tracking.projection import ProjectionResult
 from flows.workspace import Workspace

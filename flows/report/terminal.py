@@ -8,8 +8,8 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from flows.result_table import ResultTable
-from flows.score_tables import score_tables
+from flows.report.result_table import ResultTable
+from flows.report.score_tables import score_tables
 from flows.workspace import Workspace
 from veribeat.conventions import SUPERCLASSES
 from veribeat.data.published import MEAN_MV, STD_MV, TRAINING_RECORDS, beside_published

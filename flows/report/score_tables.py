@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from flows.result_table import ResultTable
+from flows.report.result_table import ResultTable
 from flows.workspace import Workspace
 from tasks.params.document import Params
 from veribeat.conventions import SUPERCLASSES

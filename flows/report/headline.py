@@ -2,8 +2,15 @@
 
 from typing import Any
 
-from flows.result_table import ResultTable
-from flows.score_tables import PAPERS_FOLD, arm_intervals, arm_metrics, interval_note, number, with_interval
+from flows.report.result_table import ResultTable
+from flows.report.score_tables import (
+    PAPERS_FOLD,
+    arm_intervals,
+    arm_metrics,
+    interval_note,
+    number,
+    with_interval,
+)
 from flows.workspace import Workspace
 from tasks.params.document import Params
 from veribeat.metrics.published import (

@@ -7,19 +7,19 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from flows.headlines import headline_table
-from flows.report_figures import (
+from flows.report.cohort_tables import card_tables, parameter_tables, summary, training_table, unused_records
+from flows.report.figures import (
     Picture,
     cohort_pictures,
     evaluation_pictures,
     headline_pictures,
     training_pictures,
 )
-from flows.report_tables import card_tables, parameter_tables, summary, training_table, unused_records
-from flows.result_table import ResultTable
-from flows.results import cohort_tables
-from flows.run_list import past_runs
-from flows.score_tables import score_tables
+from flows.report.headline import headline_table
+from flows.report.result_table import ResultTable
+from flows.report.run_list import past_runs
+from flows.report.score_tables import score_tables
+from flows.report.terminal import cohort_tables
 from flows.status import UP_TO_DATE
 from flows.workspace import Workspace
 
@@ -105,7 +105,7 @@ def stale_stages(place: Workspace, states: Mapping[str, str]) -> tuple[str, ...]
 
 
 def render(template: str, **values: object) -> str:
-    """A page of flows/templates."""
+    """A page of the templates beside this module."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from flows.headlines import headline_points
+from flows.report.headline import headline_points
 from flows.workspace import Workspace
 from tasks.params.document import Params
 from veribeat.data.card import class_counts

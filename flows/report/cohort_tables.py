@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from flows.headlines import folds
-from flows.result_table import ResultTable
-from flows.score_tables import number
+from flows.report.headline import folds
+from flows.report.result_table import ResultTable
+from flows.report.score_tables import number
 from flows.tracking.content import flatten
 from flows.workspace import Workspace
 from tasks.params.document import Params
