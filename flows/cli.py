@@ -87,7 +87,7 @@ def run(
             raise InputError(state.message or "bad input")
         print(f"error: {state.message}", file=sys.stderr)
         raise typer.Exit(1)
-    from flows.results import show_results
+    from flows.report.terminal import show_results
 
     show_results(place, _console())
     folder = cast(Path, state.result())
@@ -98,7 +98,7 @@ def run(
 @app.command()
 def status(workspace: WorkspaceOption = HERE) -> None:
     """Show which stages are up to date and the latest results."""
-    from flows.results import show_results
+    from flows.report.terminal import show_results
     from flows.status import show_status
     from flows.workspace import Workspace
 
@@ -111,7 +111,7 @@ def status(workspace: WorkspaceOption = HERE) -> None:
 @app.command()
 def report(workspace: WorkspaceOption = HERE) -> None:
     """Write report.html anew from what the workspace holds; it names the stages that are not up to date."""
-    from flows.report import read_content, stale_stages, write_report
+    from flows.report.page import read_content, stale_stages, write_report
     from flows.status import stage_states
     from flows.workspace import Workspace
 

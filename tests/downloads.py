@@ -10,7 +10,7 @@ from flows.physionet.download import Download, download_ptbxl
 from flows.physionet.server import Patience
 
 PATIENCE = Patience(
-    attempts=3, first_delay_s=0.01, longest_delay_s=0.1, connect_timeout_s=2.0, read_timeout_s=0.3
+    attempts=3, first_delay_s=0.01, longest_delay_s=0.1, connect_timeout_s=2.0, read_timeout_s=1.0
 )
 RECORD = "records100/00000/00007_lr.dat"
 

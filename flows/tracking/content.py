@@ -12,7 +12,7 @@ from flows.tracking.lock import LOCK_FILE, Lock
 from tasks.stages import Stage
 from veribeat.errors import InputError
 
-HEADLINES = {
+SUMMARY_METRICS = {
     "f1_macro": "test/calibrated/f1_macro",
     "f1_micro": "test/calibrated/f1_micro",
     "jaccard": "test/calibrated/jaccard",
@@ -21,7 +21,7 @@ HEADLINES = {
     "validation_auroc_macro": "validation/ranking/auroc_macro",
     "ece": "test/calibration/ece",
 }
-"""The metrics of an arm that its run's parent shows, by short name."""
+"""The metrics that sum an arm up, by the short name under which the parent of its run shows them."""
 
 _FOLDERS = {"train": "training", "calibrate": "evaluation", "ingest": "data", "split": "data"}
 _FILES = {
@@ -174,7 +174,7 @@ def _read_arm(lock: Lock, done: Mapping[str, Stage], arm: str, cohort: str) -> A
     model = None
     if calibrate:
         metrics |= _numbers_of(lock, calibrate, "metrics.json")
-        metrics |= _headline_bounds(lock.verified(calibrate.output("intervals.csv")))
+        metrics |= _summary_bounds(lock.verified(calibrate.output("intervals.csv")))
         for name in ("compute", "calibrate"):
             params |= _flat_params(name, lock.stages[calibrate.name].section(name))
         model = (lock.verified(train.output("model.pt")), lock.verified(calibrate.output("classifier.json")))
@@ -233,13 +233,13 @@ def _curves(history: Path) -> list[tuple[int, dict[str, float]]]:
         ]
 
 
-def _headline_bounds(intervals: Path) -> dict[str, float]:
-    """Bounds of the HEADLINES alone, such as test/calibrated/f1_macro_low: the file itself holds all of them."""
+def _summary_bounds(intervals: Path) -> dict[str, float]:
+    """Bounds of the SUMMARY_METRICS alone, such as test/calibrated/f1_macro_low: the file itself holds all of them."""
     bounds: dict[str, float] = {}
     with intervals.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             metric = f"{row['records']}/{row['block']}/{row['metric']}"
-            if metric in HEADLINES.values():
+            if metric in SUMMARY_METRICS.values():
                 bounds |= {f"{metric}_{end}": float(row[end]) for end in ("low", "high") if row[end]}
     return bounds
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.tracking.content import HEADLINES, ArmContent, RunContent, read_run
+from flows.tracking.content import SUMMARY_METRICS, ArmContent, RunContent, read_run
 from flows.tracking.context import RunContext
 from flows.tracking.environment import artifact_root, quieten, tracking_uri
 from flows.tracking.lock import LOCK_FILE, read_lock
@@ -95,7 +95,7 @@ class _Parent:
         for arm in content.arms:
             metrics |= {
                 f"{arm.arm}/{name}": arm.metrics[metric]
-                for name, metric in HEADLINES.items()
+                for name, metric in SUMMARY_METRICS.items()
                 if metric in arm.metrics
             }
         is_complete = self.logged_lock == content.lock_sha256

@@ -13,12 +13,13 @@ from ruamel.yaml import YAML
 
 from flows.dvc_engine import Outcome
 from flows.provenance import GitState, RunRecord, StageRecord
-from flows.report import MOST_RUNS, Content, numeric_columns, read_content, stale_stages, write_report
-from flows.result_table import ResultTable
-from flows.run_page import write_run_folder
+from flows.report.page import MOST_RUNS, Content, numeric_columns, read_content, stale_stages, write_report
+from flows.report.result_table import ResultTable
+from flows.report.run_page import write_run_folder
 from flows.status import NOT_RUN, UP_TO_DATE
 from flows.tracking.projection import ProjectionResult
 from flows.workspace import Workspace
+from veribeat.errors import InputError
 from veribeat.metrics.published import BENCHMARK_FOLDS
 
 HOSTILE = """<img src=x onerror=alert(1)> & "it's" {{ 7 * 7 }}"""
@@ -193,6 +194,21 @@ def test_before_any_stage_has_run(place: Workspace) -> None:
     assert "No run of the pipeline has ended here yet." in page.text
     assert page.cells("max_epochs")
     assert all(tag != "img" for tag, _ in page.tags)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("ingest/card.json", '{"records": '),
+        ("split/normalisation.json", "[1]"),
+        ("train-baseline/training.json", "\udcff"),
+        ("calibrate-baseline/metrics.json", "{}"),
+    ],
+)
+def test_a_damaged_output_is_one_sentence(place: Workspace, name: str, content: str) -> None:
+    (place.path / "out" / name).write_text(content, errors="surrogateescape")
+    with pytest.raises(InputError, match=rf"out/{name} is damaged: remove it, then .* 'dvc checkout'\.$"):
+        read_content(place)
 
 
 def test_the_same_state_gives_the_same_bytes(place: Workspace) -> None:

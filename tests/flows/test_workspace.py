@@ -1,5 +1,6 @@
 """Workspaces: making one, editing its parameters, refusing what cannot be one."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,25 +8,37 @@ from bad_records import write_good_folder
 from command_line import call
 
 from flows.cli import main
-from flows.workspace import Workspace, create_workspace
+from flows.workspace import COHORT_LINK, Workspace, create_workspace
 from tasks.stages import SIMULATION_TRUTH
 from veribeat.errors import InputError
 
 
-@pytest.fixture
-def cohort(tmp_path: Path) -> Path:
-    folder = tmp_path / "ptbxl"
-    folder.mkdir()
-    write_good_folder(folder)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folders ptbxl and workspace, not to be changed: making a workspace takes a second."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "ptbxl").mkdir()
+    write_good_folder(folder / "ptbxl")
+    create_workspace(folder / "workspace", folder / "ptbxl")
     return folder
 
 
 @pytest.fixture
-def workspace(cohort: Path, tmp_path: Path) -> Workspace:
-    return create_workspace(tmp_path / "workspace", cohort)
+def cohort(made: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(made / "ptbxl", tmp_path / "ptbxl")
 
 
-def test_init_links_data_and_code_and_chooses_the_fast_recipe(workspace: Workspace, cohort: Path) -> None:
+@pytest.fixture
+def workspace(made: Path, cohort: Path, tmp_path: Path) -> Workspace:
+    """A copy, for one test to change, on a copy of the data."""
+    path = shutil.copytree(made / "workspace", tmp_path / "workspace", symlinks=True)
+    (path / COHORT_LINK).unlink()
+    (path / COHORT_LINK).symlink_to(cohort, target_is_directory=True)
+    return Workspace.at(path)
+
+
+def test_init_links_data_and_code_and_chooses_the_fast_recipe(made: Path) -> None:
+    workspace, cohort = Workspace.at(made / "workspace"), made / "ptbxl"
     assert (workspace.path / "cohort").resolve() == cohort
     params = workspace.params()
     assert params.cohort.source == "ptbxl"

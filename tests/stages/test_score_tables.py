@@ -12,9 +12,9 @@ from fabricated import Fabricated
 from rich.console import Console
 from ruamel.yaml import YAML
 
-from flows.result_table import ResultTable
-from flows.results import result_tables, show_results
-from flows.score_tables import score_tables
+from flows.report.result_table import ResultTable
+from flows.report.score_tables import score_tables
+from flows.report.terminal import result_tables, show_results
 from flows.workspace import Workspace
 from veribeat.metrics.published import CALIBRATED, TABLE_5
 

@@ -15,7 +15,7 @@ import torch
 from fabricated import CONTEXT, IN_FLOW, RECORDS, Fabricated, client_of, everything
 from numpy.typing import NDArray
 
-from flows.tracking.content import HEADLINES
+from flows.tracking.content import SUMMARY_METRICS
 from flows.tracking.projection import ProjectionResult
 from models.backbones.registry import build_backbone
 from models.inference import predict_probabilities
@@ -51,7 +51,7 @@ def test_the_child_holds_what_the_stages_wrote(projected: tuple[Fabricated, Proj
     )
 
 
-def test_the_child_holds_the_bounds_of_its_headlines_alone(
+def test_the_child_holds_the_bounds_of_its_summary_metrics_alone(
     projected: tuple[Fabricated, ProjectionResult],
 ) -> None:
     workspace, result = projected
@@ -61,7 +61,7 @@ def test_the_child_holds_the_bounds_of_its_headlines_alone(
     for end in ("low", "high"):
         assert metrics[f"test/calibrated/f1_macro_{end}"] == row.loc["calibrated", end]
     bounds = {name for name in metrics if name.endswith(("_low", "_high"))}
-    assert bounds == {f"{name}_{end}" for name in HEADLINES.values() for end in ("low", "high")}
+    assert bounds == {f"{name}_{end}" for name in SUMMARY_METRICS.values() for end in ("low", "high")}
 
 
 def test_the_child_has_curves_files_and_the_dataset(projected: tuple[Fabricated, ProjectionResult]) -> None:

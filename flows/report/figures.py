@@ -1,7 +1,6 @@
 """The figures of a workspace as pictures that a page holds itself."""
 
 import base64
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from flows.headlines import headline_points
+from flows.report.headline import headline_points
+from flows.report.outputs import read_json
 from flows.workspace import Workspace
 from tasks.params.document import Params
 from veribeat.data.card import class_counts
@@ -91,12 +91,11 @@ def training_pictures(place: Workspace, params: Params) -> tuple[Picture, ...]:
     """The training curves of all arms that are trained, in one figure."""
     histories, best_epochs = {}, {}
     for arm in sorted(params.arms):
-        folder = place.path / "out" / f"train-{arm}"
-        if (folder / "history.csv").is_file() and (folder / "training.json").is_file():
-            histories[arm] = pd.read_csv(folder / "history.csv")
-            best_epochs[arm] = json.loads((folder / "training.json").read_text(encoding="utf-8"))[
-                "best_epoch"
-            ]
+        history = place.path / "out" / f"train-{arm}" / "history.csv"
+        training = read_json(place, f"train-{arm}", "training.json")
+        if history.is_file() and training:
+            histories[arm] = pd.read_csv(history)
+            best_epochs[arm] = training["best_epoch"]
     if not histories:
         return ()
     return (

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from flows.code_dependencies import CODE_ROOT
 from flows.folders import new_folder
-from flows.headlines import headline_scores
 from flows.provenance import RunRecord, file_digest, processor
-from flows.report import Content, render
-from flows.result_table import ResultTable
+from flows.report.headline import headline_scores
+from flows.report.page import Content, render
+from flows.report.result_table import ResultTable
 from flows.workspace import Workspace
 
 

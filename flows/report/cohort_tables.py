@@ -1,46 +1,39 @@
-"""The tables of a workspace's report besides its scores: data card, trainings, parameters, unused records."""
+"""The records of a workspace as tables: labels, normalisation, data card, and those that are not used."""
 
-import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from flows.headlines import folds
-from flows.result_table import ResultTable
-from flows.score_tables import number
-from flows.tracking.content import flatten
+from flows.report.outputs import read_json
+from flows.report.result_table import ResultTable
 from flows.workspace import Workspace
 from tasks.params.document import Params
 from tasks.params.split import SplitParams
 from veribeat.conventions import SUPERCLASSES
+from veribeat.data.published import MEAN_MV, STD_MV, TRAINING_RECORDS, beside_published
 
 MOST_COMBINATIONS = 10
 MOST_LISTED = 50
 """Rows of a long list that the page shows."""
 
 
-def summary(place: Workspace, params: Params) -> tuple[str, ...]:
-    """What was trained on what, in a few sentences."""
-    sentences = []
-    if card := _json(place, "ingest", "card.json"):
-        sentences.append(
-            f"The cohort holds {card['records']:,} usable records of {card['patients']:,} patients;"
-            f" {card['quarantine']['records']:,} more were quarantined."
-        )
-    split = params.split
-    sentences.append(
-        f"Training on {folds(split.train)}, validation (early stopping and thresholds) on {folds(split.validation)},"
-        f" test on {folds(split.test)}."
-    )
-    arms = [f"{name} ({arm.backbone}, preset {arm.preset})" for name, arm in sorted(params.arms.items())]
-    sentences.append(f"{'Arms' if len(arms) > 1 else 'Arm'}: {', '.join(arms)}.")
-    return tuple(sentences)
+def cohort_tables(place: Workspace) -> tuple[ResultTable, ...]:
+    """Labels and normalisation of the cohort, as far as `ingest` and `split` have run."""
+    published = not place.params().cohort.simulated
+    tables: list[ResultTable] = []
+    records_file = place.path / "out" / "ingest" / "records.parquet"
+    if records_file.is_file():
+        tables.append(_cohort(place.path, pd.read_parquet(records_file), published=published))
+    if normalisation := read_json(place, "split", "normalisation.json"):
+        tables.append(_normalisation(normalisation, published=published))
+    return tuple(tables)
 
 
 def card_tables(place: Workspace, params: Params) -> tuple[ResultTable, ...]:
     """What card.json says: folds, patients, devices, combinations of labels, quarantine; nothing before `ingest`."""
-    card = _json(place, "ingest", "card.json")
+    card = read_json(place, "ingest", "card.json")
     if card is None:
         return ()
     tables = [
@@ -55,51 +48,6 @@ def card_tables(place: Workspace, params: Params) -> tuple[ResultTable, ...]:
         rows = tuple((reason, f"{count}") for reason, count in reasons)
         tables.append(ResultTable("Quarantined records", ("reason", "records"), rows))
     return tuple(tables)
-
-
-def training_table(place: Workspace, params: Params) -> ResultTable | None:
-    """How each trained arm's training went; None before the first is trained."""
-    rows = []
-    for arm in sorted(params.arms):
-        if training := _json(place, f"train-{arm}", "training.json"):
-            counts = ("parameters", "train_records", "validation_records", "epochs", "best_epoch")
-            loss = number(training["validation_loss"])
-            rows.append((arm, params.arms[arm].backbone, *(f"{training[key]}" for key in counts), loss))
-    if not rows:
-        return None
-    columns = ("arm", "backbone", "weights", "training records", "validation records", "epochs")
-    kept = ("kept epoch", "its validation loss")
-    return ResultTable("Trainings", (*columns, *kept), tuple(rows), "Epochs count from 0.")
-
-
-def parameter_tables(params: Params) -> tuple[ResultTable, ...]:
-    """params.yaml: the arms with the presets that they name, the roles of the folds, and the rest key by key."""
-    recipes = {
-        name: {**arm.model_dump(), **params.presets[arm.preset].model_dump()}
-        for name, arm in sorted(params.arms.items())
-    }
-    keys = dict.fromkeys(key for recipe in recipes.values() for key in recipe)
-    elsewhere = {"arms", "presets", "split"}
-    if params.cohort.source != "simulated":
-        elsewhere.add("simulate")  # says nothing about this cohort
-    rest = flatten(params.model_dump(exclude=elsewhere))
-    return (
-        ResultTable(
-            "Arms and their presets",
-            ("parameter", *recipes),
-            tuple((key, *(_value(recipe[key]) for recipe in recipes.values())) for key in keys),
-        ),
-        ResultTable(
-            "Roles of the folds",
-            ("split", "value"),
-            tuple((key, _value(value)) for key, value in params.split.model_dump().items()),
-        ),
-        ResultTable(
-            "The other parameters",
-            ("parameter", "value"),
-            tuple((key.replace("/", "."), _value(value)) for key, value in rest.items()),
-        ),
-    )
 
 
 def unused_records(place: Workspace) -> tuple[ResultTable, ...]:
@@ -118,6 +66,37 @@ def unused_records(place: Workspace) -> tuple[ResultTable, ...]:
             rows = tuple(table.head(MOST_LISTED).itertuples(index=False, name=None))
             tables.append(ResultTable(f"{title}: {len(table)} records", tuple(table.columns), rows, note))
     return tuple(tables)
+
+
+def _cohort(folder: Path, records: pd.DataFrame, *, published: bool) -> ResultTable:
+    quarantined = len(pd.read_csv(folder / "out" / "ingest" / "quarantine.csv"))
+    title = f"Cohort: {len(records):,} records, {quarantined:,} quarantined"
+    if published:
+        beside = tuple(
+            (
+                row["labels"],
+                f"{row['count']}",
+                f"{row['percent']:.2f}",
+                f"{row['published_count']}",
+                f"{row['published_percent']:.2f}",
+            )
+            for row in beside_published(records)
+        )
+        return ResultTable(title, ("labels", "records", "%", "[CF] records", "[CF] %"), beside)
+    counts = records[list(SUPERCLASSES)].sum()
+    rows = tuple(
+        (name, f"{counts[name]}", f"{100 * counts[name] / len(records):.2f}") for name in SUPERCLASSES
+    )
+    return ResultTable(title, ("superclass", "records", "%"), rows)
+
+
+def _normalisation(own: dict[str, Any], *, published: bool) -> ResultTable:
+    rows = [("this cohort", f"{own['records']}", f"{own['mean_mv']:.7f}", f"{own['std_mv']:.7f}")]
+    if published:
+        rows.append(("[CF] 4.2", f"{TRAINING_RECORDS}", f"{MEAN_MV:.7f}", f"{STD_MV:.7f}"))
+    return ResultTable(
+        "Normalisation, from the training folds", ("", "records", "mean, mV", "std, mV"), tuple(rows)
+    )
 
 
 def _fold_table(card: Mapping[str, Any], split: SplitParams) -> ResultTable:
@@ -163,21 +142,3 @@ def _combination_table(card: Mapping[str, Any]) -> ResultTable:
 
 def _with_shares(counts: Mapping[str, int], total: int) -> tuple[tuple[str, ...], ...]:
     return tuple((name, f"{count}", f"{100 * count / total:.2f}") for name, count in counts.items())
-
-
-def _value(value: object) -> str:
-    """As params.yaml writes it, but for lists without brackets."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _json(place: Workspace, stage: str, name: str) -> dict[str, Any] | None:
-    """A file of a stage's outputs; None before the stage has run."""
-    file = place.path / "out" / stage / name
-    if not file.is_file():
-        return None
-    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return content

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from flows.result_table import ResultTable
-from flows.score_tables import PAPERS_FOLD, arm_intervals, arm_metrics, interval_note, number, with_interval
+from flows.report.result_table import ResultTable
+from flows.report.score_tables import PAPERS_FOLD, arm_intervals, arm_metrics, interval_note
+from flows.report.texts import folds, number, with_interval
 from flows.workspace import Workspace
 from tasks.params.document import Params
 from veribeat.metrics.published import (
@@ -78,18 +79,6 @@ def headline_points(
     if _as_benchmark(params):
         published[AUROC] = [("benchmark", BENCHMARK_AUROC)]
     return name, points, published
-
-
-def folds(numbers: list[int]) -> str:
-    """Such as "folds 1-7, 9" or "fold 10"."""
-    ranges: list[list[int]] = []
-    for fold in sorted(numbers):
-        if ranges and fold == ranges[-1][1] + 1:
-            ranges[-1][1] = fold
-        else:
-            ranges.append([fold, fold])
-    parts = [f"{first}-{last}" if last > first else f"{first}" for first, last in ranges]
-    return f"{'folds' if len(numbers) > 1 else 'fold'} {', '.join(parts)}"
 
 
 def _sets(params: Params) -> list[tuple[str, str]]:

@@ -1,12 +1,13 @@
 """How well the arms of a workspace do, as tables: scores with intervals, superclasses, subgroups, errors."""
 
-import json
 import math
 from typing import Any
 
 import pandas as pd
 
-from flows.result_table import ResultTable
+from flows.report.outputs import read_json
+from flows.report.result_table import ResultTable
+from flows.report.texts import number, with_interval
 from flows.workspace import Workspace
 from tasks.params.document import Params
 from veribeat.conventions import SUPERCLASSES
@@ -53,12 +54,8 @@ def score_tables(place: Workspace) -> tuple[ResultTable, ...]:
 
 def arm_metrics(place: Workspace) -> dict[str, Any]:
     """metrics.json of each calibrated arm, by name in alphabetical order."""
-    files = {
-        arm: place.path / "out" / f"calibrate-{arm}" / "metrics.json" for arm in sorted(place.params().arms)
-    }
-    return {
-        arm: json.loads(file.read_text(encoding="utf-8")) for arm, file in files.items() if file.is_file()
-    }
+    found = {arm: read_json(place, f"calibrate-{arm}", "metrics.json") for arm in sorted(place.params().arms)}
+    return {arm: metrics for arm, metrics in found.items() if metrics is not None}
 
 
 def arm_intervals(place: Workspace) -> dict[str, Intervals]:
@@ -215,14 +212,3 @@ def _spoken(records: str) -> str:
     """Such as "fold 8" for "fold_08"."""
     name, _, fold = records.partition("_")
     return f"{name} {int(fold)}" if fold else name
-
-
-def with_interval(value: float | None, bounds: tuple[float, float] | None, digits: int = 4) -> str:
-    """Such as "0.7012 (0.683-0.718)"; no brackets without bounds, and nothing where the value is undefined."""
-    text = number(value, digits)
-    return f"{text} ({bounds[0]:.3f}-{bounds[1]:.3f})" if text and bounds else text
-
-
-def number(value: float | None, digits: int = 4) -> str:
-    """Such as "0.7012"; empty where the value is undefined."""
-    return "" if value is None or math.isnan(value) else f"{value:.{digits}f}"

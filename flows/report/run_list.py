@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.score_tables import number
+from flows.report.texts import number
 
 SHORT = 8
 """Characters of a run id or commit that a page shows."""

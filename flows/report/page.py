@@ -7,21 +7,24 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from flows.headlines import headline_table
-from flows.report_figures import (
+from flows.report.cohort_tables import card_tables, cohort_tables, unused_records
+from flows.report.figures import (
     Picture,
     cohort_pictures,
     evaluation_pictures,
     headline_pictures,
     training_pictures,
 )
-from flows.report_tables import card_tables, parameter_tables, summary, training_table, unused_records
-from flows.result_table import ResultTable
-from flows.results import cohort_tables
-from flows.run_list import past_runs
-from flows.score_tables import score_tables
+from flows.report.headline import headline_table
+from flows.report.outputs import read_json
+from flows.report.result_table import ResultTable
+from flows.report.run_list import past_runs
+from flows.report.score_tables import score_tables
+from flows.report.texts import folds, listed
+from flows.report.training_tables import parameter_tables, training_table
 from flows.status import UP_TO_DATE
 from flows.workspace import Workspace
+from tasks.params.document import Params
 
 REPORT_FILE = "report.html"
 
@@ -60,7 +63,7 @@ def read_content(place: Workspace) -> Content:
     return Content(
         name=place.path.name,
         simulated=params.cohort.simulated,
-        summary=summary(place, params),
+        summary=_summary(place, params),
         headline=headline_table(place, params),
         headline_pictures=headline_pictures(place, params),
         cohort=(*cohort_tables(place), *card_tables(place, params)),
@@ -105,7 +108,7 @@ def stale_stages(place: Workspace, states: Mapping[str, str]) -> tuple[str, ...]
 
 
 def render(template: str, **values: object) -> str:
-    """A page of flows/templates."""
+    """A page of the templates beside this module."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -117,18 +120,30 @@ def render(template: str, **values: object) -> str:
     return environment.get_template(template).render(**values)
 
 
-def listed(names: tuple[str, ...]) -> str:
-    """Such as "a, b and c"."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
-
-
 def numeric_columns(table: ResultTable) -> tuple[bool, ...]:
     """For each column whether all of its cells are numbers, intervals or empty, so that it is set flush right."""
     columns = zip(*table.rows, strict=True) if table.rows else ((),) * len(table.columns)
     return tuple(
         any(cells) and all(not cell or _NUMERIC.fullmatch(cell) for cell in cells) for cells in columns
     )
+
+
+def _summary(place: Workspace, params: Params) -> tuple[str, ...]:
+    """What was trained on what, in a few sentences."""
+    sentences = []
+    if card := read_json(place, "ingest", "card.json"):
+        sentences.append(
+            f"The cohort holds {card['records']:,} usable records of {card['patients']:,} patients;"
+            f" {card['quarantine']['records']:,} more were quarantined."
+        )
+    split = params.split
+    sentences.append(
+        f"Training on {folds(split.train)}, validation (early stopping and thresholds) on {folds(split.validation)},"
+        f" test on {folds(split.test)}."
+    )
+    arms = [f"{name} ({arm.backbone}, preset {arm.preset})" for name, arm in sorted(params.arms.items())]
+    sentences.append(f"{'Arms' if len(arms) > 1 else 'Arm'}: {', '.join(arms)}.")
+    return tuple(sentences)
 
 
 def _not_run(place: Workspace) -> dict[str, str]:
@@ -138,6 +153,6 @@ def _not_run(place: Workspace) -> dict[str, str]:
         if not any((place.path / output).exists() for output in stage.outputs):
             names.append(stage.name)
     return {
-        kind: f"No results of {listed(tuple(names))} yet: 'veribeat run' makes them." if names else ""
+        kind: f"No results of {listed(names)} yet: 'veribeat run' makes them." if names else ""
         for kind, names in missing.items()
     }
