@@ -19,7 +19,7 @@ from flows.report.headline import headline_table
 from flows.report.outputs import read_json
 from flows.report.result_table import ResultTable
 from flows.report.run_list import past_runs
-from flows.report.score_tables import score_tables
+from flows.report.score_tables import detail_tables, score_tables
 from flows.report.texts import folds, listed
 from flows.report.training_tables import parameter_tables, training_table
 from flows.status import UP_TO_DATE
@@ -70,7 +70,7 @@ def read_content(place: Workspace) -> Content:
         cohort_pictures=cohort_pictures(place, params),
         training=training_table(place, params),
         training_pictures=training_pictures(place, params),
-        scores=score_tables(place),
+        scores=(*score_tables(place), *detail_tables(place)),
         pictures=evaluation_pictures(place, params),
         parameters=parameter_tables(params),
         unused=unused_records(place),

@@ -33,10 +33,7 @@ Intervals = dict[tuple[str, str, str], tuple[float, float]]
 
 
 def score_tables(place: Workspace) -> tuple[ResultTable, ...]:
-    """Every calibrated arm on the test records; none before the first is calibrated.
-
-    Scores of each set of records and of each superclass, subgroups of the patients, and commonest errors.
-    """
+    """Every calibrated arm on each set of held-out records and on each superclass; none before one is calibrated."""
     metrics = arm_metrics(place)
     if not metrics:
         return ()
@@ -47,6 +44,13 @@ def score_tables(place: Workspace) -> tuple[ResultTable, ...]:
     return (
         *_scores(metrics, intervals, note, published=published),
         _by_class(metrics, intervals, note),
+    )
+
+
+def detail_tables(place: Workspace) -> tuple[ResultTable, ...]:
+    """Subgroups of the patients and commonest errors, of every calibrated arm on the test records."""
+    published = not place.params().cohort.simulated
+    return (
         *_subgroups(_arm_tables(place, "subgroups.csv")),
         *_error_patterns(_arm_tables(place, "error_patterns.csv"), published=published),
     )
@@ -75,7 +79,7 @@ def interval_note(params: Params) -> str:
     bootstrap = params.calibrate.bootstrap
     return (
         f"In brackets: {100 * bootstrap.level:g} % intervals over {bootstrap.resamples} draws of patients, the"
-        " training and the thresholds as they are."
+        " training and the thresholds as they are; that of the ECE is moved to where the estimate is."
     )
 
 

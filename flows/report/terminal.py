@@ -7,14 +7,14 @@ from rich.table import Table as RichTable
 
 from flows.report.cohort_tables import cohort_tables
 from flows.report.result_table import ResultTable
-from flows.report.score_tables import score_tables
+from flows.report.score_tables import detail_tables, score_tables
 from flows.workspace import Workspace
 
 
 def result_tables(place: Workspace) -> tuple[ResultTable, ...]:
     """The cohort, the normalisation, and every calibrated arm on the test records, beside [CF] on PTB-XL.
 
-    Stages that have not run leave their tables out.
+    Stages that have not run leave their tables out; what is too long for a terminal is in the report alone.
     """
     return (*cohort_tables(place), *score_tables(place))
 
@@ -26,11 +26,13 @@ def show_results(folder: Path, console: Console) -> None:
         console.print(f"\n{table.title}", highlight=False)
         shown = RichTable(*table.columns)
         for column in shown.columns[1:]:
-            column.justify = "right"
+            column.justify, column.overflow = "right", "fold"
         for row in table.rows:
             shown.add_row(*row)
         console.print(shown)
         if table.note:
             console.print(table.note, highlight=False)
+    if detail_tables(place):
+        console.print("\nBy sex, age and device, and the commonest errors: report.html ('veribeat report').")
     if place.params().cohort.simulated:
         console.print("Simulated records: these figures say that the pipeline works, nothing about patients.")

@@ -13,7 +13,7 @@ from rich.console import Console
 from ruamel.yaml import YAML
 
 from flows.report.result_table import ResultTable
-from flows.report.score_tables import score_tables
+from flows.report.score_tables import detail_tables, score_tables
 from flows.report.terminal import result_tables, show_results
 from flows.workspace import Workspace
 from veribeat.metrics.published import CALIBRATED, TABLE_5
@@ -67,9 +67,9 @@ def test_each_set_of_held_out_records_has_a_table_of_scores_with_intervals(place
 def test_published_scores_stand_beside_fold_10_alone_and_not_beside_simulated_records(
     place: Workspace,
 ) -> None:
-    assert all("[CF]" not in table.columns for table in score_tables(place))
+    assert all("[CF]" not in table.columns for table in (*score_tables(place), *detail_tables(place)))
     with_params(place, source="ptbxl")
-    tables = score_tables(place)
+    tables = (*score_tables(place), *detail_tables(place))
     beside = [table.title for table in tables if "[CF]" in table.columns]
     assert [title.split(":")[0] for title in beside] == [
         "Held-out records, fold 10",
@@ -81,7 +81,7 @@ def test_published_scores_stand_beside_fold_10_alone_and_not_beside_simulated_re
 
 def test_error_patterns_stand_beside_those_of_the_paper(place: Workspace) -> None:
     with_params(place, source="ptbxl")
-    table = starting(score_tables(place), "Errors, fold 10, at 0.5")
+    table = starting(detail_tables(place), "Errors, fold 10, at 0.5")
     rows = {name: (own, paper) for name, own, paper in table.rows}
     for true, predicted, percent in TABLE_5:
         assert rows[f"{true} -> {predicted}"][1] == f"{percent:.2f}"
@@ -99,7 +99,7 @@ def test_subgroups_are_shown_with_intervals_and_what_is_undefined_is_empty(place
     subgroups = pd.read_csv(file)
     subgroups.loc[subgroups["attribute"] == "sex", "auroc_macro"] = None
     subgroups.to_csv(file, index=False)
-    table = starting(score_tables(place), "Test, baseline by sex, age and device")
+    table = starting(detail_tables(place), "Test, baseline by sex, age and device")
     rows = {row[0]: dict(zip(table.columns[1:], row[1:], strict=True)) for row in table.rows}
     assert list(rows) == ["sex: male", "age: 60-74", "device: other"]
     assert rows["sex: male"]["macro-AUROC"] == ""
@@ -111,8 +111,8 @@ def test_outputs_without_intervals_are_shown_as_they_are(place: Workspace) -> No
     tables = score_tables(place)
     cells = dict(starting(tables, "Held-out records, fold 8").rows)
     assert re.fullmatch(r"\d\.\d{4}", cells["macro-F1, calibrated"])
-    assert not any(table.title.startswith(("Errors", "Test, baseline")) for table in tables)
     assert not any(table.note for table in tables)
+    assert not detail_tables(place)
 
 
 def test_two_arms_fit_a_terminal_of_120_columns(place: Workspace) -> None:
