@@ -79,7 +79,7 @@ def interval_note(params: Params) -> str:
     bootstrap = params.calibrate.bootstrap
     return (
         f"In brackets: {100 * bootstrap.level:g} % intervals over {bootstrap.resamples} draws of patients, the"
-        " training and the thresholds as they are; that of the ECE is moved to where the estimate is."
+        " training and the thresholds as they are."
     )
 
 
@@ -131,7 +131,12 @@ def _scores_on(
     rows += [row(name, "calibration", key) for key, name in CALIBRATION.items()]
     count = next(iter(blocks.values()))["records"]
     columns = ("metric", *blocks, *(["[CF]"] if beside_paper else []))
-    return ResultTable(f"Held-out records, {_spoken(records)}: {count}", columns, tuple(rows), note)
+    return ResultTable(
+        f"Held-out records, {_spoken(records)}: {count}",
+        columns,
+        tuple(rows),
+        f"{note} That of the ECE is moved to where the estimate is." if note else "",
+    )
 
 
 def _by_class(metrics: dict[str, Any], intervals: dict[str, Intervals], note: str) -> ResultTable:
