@@ -2,6 +2,8 @@
 
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
@@ -77,11 +79,8 @@ def run(
     with prefect_server(place):
         from flows.pipeline import INPUT_ERROR, pipeline  # Prefect reads its settings when it is imported
 
-        try:
+        with _resumable():
             state = pipeline(place, any_versions, return_state=True)
-        except KeyboardInterrupt:
-            print("Interrupted: 'veribeat run' goes on where this run stopped.", file=sys.stderr)
-            raise typer.Exit(EXIT_INTERRUPTED) from None
     if state.is_failed() or state.is_crashed():
         if state.name == INPUT_ERROR:
             raise InputError(state.message or "bad input")
@@ -182,12 +181,8 @@ def push(workspace: WorkspaceOption = HERE) -> None:
     from flows.workspace import Workspace
 
     place = Workspace.at(workspace)
-    with place.lock():
-        try:
-            files, remote = push_outputs(place)
-        except KeyboardInterrupt:
-            print("Interrupted: the same command goes on where this one stopped.", file=sys.stderr)
-            raise typer.Exit(EXIT_INTERRUPTED) from None
+    with place.lock(), _resumable():
+        files, remote = push_outputs(place)
     pushed = f"{files:,} file{'s' * (files != 1)} pushed to {remote}"
     print(f"{pushed}, which now has the outputs of every stage that has run.")
 
@@ -245,16 +240,23 @@ def ptbxl(
     from tasks.stages import PTBXL_FILES
 
     rates = (100, 500) if rate == "both" else (int(rate),)
-    try:
+    with _resumable():
         done = download_ptbxl(folder, _console(stderr=True), url=url, rates=rates, workers=workers)
-    except KeyboardInterrupt:
-        print("Interrupted: the same command goes on where this one stopped.", file=sys.stderr)
-        raise typer.Exit(EXIT_INTERRUPTED) from None
     print(f"{done.fetched:,} files fetched, {done.found:,} there already; all are as SHA256SUMS.txt says.")
     if all((folder / file).exists() for file in PTBXL_FILES):
         print(f"Next: veribeat init WORKSPACE --data {shlex.quote(str(folder))}")
     else:
         print("Workspaces need the records at 100 Hz: add them with --rate 100.")
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Of a command that loses little by Ctrl-C: say so, and exit with 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("Interrupted: the same command goes on where this run stopped.", file=sys.stderr)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def _console(stderr: bool = False) -> Console:

@@ -8,19 +8,10 @@ from flows.status import UP_TO_DATE, stage_states
 from flows.workspace import Workspace
 from veribeat.errors import InputError
 
-COHORT = ("ingest/card.json", "split/normalisation.json")
-TRAINED = ("model.pt", "training.json", "history.csv")
-CALIBRATED = (
-    "classifier.json",
-    "metrics.json",
-    "intervals.csv",
-    "subgroups.csv",
-    "error_patterns.csv",
-    "reliability.csv",
-    "figures/loss.png",
-    "figures/roc.png",
-    "figures/reliability.png",
-)
+COHORT = ("out/ingest/card.json", "out/split/normalisation.json")
+LEFT_OUT = ("predictions.parquet", "roc.csv")
+"""Outputs of an arm that no release needs: one row per record, and the points of a figure."""
+
 KEY = ("dvc.lock", "params.yaml")
 """Hashes of data, code and parameters: the proof of what was trained on what."""
 
@@ -35,13 +26,13 @@ def export_arm(place: Workspace, arm: str, folder: Path) -> None:
     if arm not in params.arms:
         raise InputError(f"{place.params_file} has no arm '{arm}', only {', '.join(sorted(params.arms))}.")
     others = {f"{kind}-{name}" for name in params.arms if name != arm for kind in ("train", "calibrate")}
-    for stage, state in stage_states(place).items():
-        if stage not in others and state != UP_TO_DATE:
-            raise InputError(f"Stage '{stage}' is not up to date ({state}): run 'veribeat run' first.")
-    out = place.path / "out"
-    sources = [out / name for name in COHORT]
-    sources += [out / f"train-{arm}" / name for name in TRAINED]
-    sources += [out / f"calibrate-{arm}" / name for name in CALIBRATED]
+    for name, state in stage_states(place).items():
+        if name not in others and state != UP_TO_DATE:
+            raise InputError(f"Stage '{name}' is not up to date ({state}): run 'veribeat run' first.")
+    sources = [place.path / name for name in COHORT]
+    for stage in place.stages():
+        if stage.name in (f"train-{arm}", f"calibrate-{arm}"):
+            sources += [place.path / output for output in stage.outputs if Path(output).name not in LEFT_OUT]
     sources += [place.path / name for name in KEY]
     with new_folder(folder) as scratch:
         for source in sources:

@@ -1,5 +1,6 @@
-"""New folders that appear whole or not at all."""
+"""Folders that appear whole or not at all, and that one process at a time may fill."""
 
+import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,3 +28,18 @@ def new_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(scratch)
         raise
     scratch.replace(folder)
+
+
+@contextmanager
+def held(lock: Path, busy: str) -> Iterator[None]:
+    """Hold the file `lock`, made if need be; InputError with the sentence `busy` when another process holds it.
+
+    The operating system drops the lock with the process that holds it, however that ends.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(busy) from error
+        yield

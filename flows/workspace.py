@@ -1,10 +1,9 @@
 """Workspaces: one cohort each, with its params.yaml, dvc.yaml, dvc.lock and outputs."""
 
-import fcntl
 import os
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from ruamel.yaml.error import YAMLError
 
 from flows.code_dependencies import CODE_ROOT
 from flows.dvc_file import render
-from flows.folders import new_folder
+from flows.folders import held, new_folder
 from flows.process import run_quietly
 from tasks.params.document import Params, read_params
 from tasks.params.reading import PARAMS_FILE, parse, read_document
@@ -137,22 +136,10 @@ class Workspace:
                 if record.is_symlink() and not _leads_somewhere(record):
                     raise InputError(f"{record} is a link that leads nowhere: remove it, then run again.")
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the workspace for one run; InputError when another run holds it.
-
-        The operating system drops the lock with the process that holds it, however that ends.
-        """
-        file = self.path / ".dvc" / "tmp" / "veribeat.lock"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("a") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InputError(
-                    f"Another run is busy in {self.path}: wait for it to end, then run again."
-                ) from error
-            yield
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the workspace for one run; InputError when another run holds it."""
+        busy = f"Another run is busy in {self.path}: wait for it to end, then run again."
+        return held(self.path / ".dvc" / "tmp" / "veribeat.lock", busy)
 
 
 def create_workspace(

@@ -1,13 +1,16 @@
-"""Recordings of any rate and length, computed and not resampled, and WFDB files of them in any guise."""
+"""Recordings of any rate and length, computed and not resampled, WFDB files of them in any guise, and refusals."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 import wfdb
 from numpy.typing import NDArray
 
 from veribeat.conventions import LEADS
+from veribeat.data.any_record import read_any_record
+from veribeat.errors import InputError
 from veribeat.signal.limb_leads import FROM_I_AND_II, limb_lead
 
 WAVES = (
@@ -76,3 +79,20 @@ def edit_header(record: str, old: str, new: str) -> str:
     assert old in text
     file.write_text(text.replace(old, new), encoding="utf-8")
     return record
+
+
+def stored(rate: float = 100.0, seconds: float = 10.0) -> np.ndarray:
+    """A recording in whole microvolts, as a file holds it."""
+    rounded: np.ndarray = np.rint(ecg(rate, seconds) * 1000) / 1000
+    return rounded
+
+
+def refused(record: str) -> str:
+    """The sentence with which `read_any_record` refuses a record."""
+    with pytest.raises(InputError) as error:
+        read_any_record(record)
+    sentence = str(error.value)
+    assert sentence.startswith(f"{record}: ")
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    return sentence

@@ -1,15 +1,14 @@
 """Every file of PTB-XL that a workspace needs, several at a time, going on where an earlier download stopped."""
 
 import asyncio
-import fcntl
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 
+from flows.folders import held
 from flows.physionet.listing import LARGEST_LISTING, LISTING, PTBXL_URL, ListedFile, parse_listing, wanted
 from flows.physionet.progress import Display, download_display, print_line
 from flows.physionet.server import Patience, Server, TransferError
@@ -67,8 +66,9 @@ async def _download(
             raise InputError(f"{server.address}{error}: {error.advice}, then run again.") from error
         files = wanted(parse_listing(content), rates)
         download = Download(len(files))
+        busy = f"Another download is busy in {folder}: wait for it to end, then run again."
         try:
-            with _held(folder), download_display(len(files), console) as display:
+            with held(folder / _LOCK, busy), download_display(len(files), console) as display:
                 _make_folders(folder, files)
                 _write_whole(folder / LISTING, content)
                 await _fetch_all(files, folder, server, workers, download, display)
@@ -120,20 +120,6 @@ async def _fetch_all(
                 group.create_task(work())
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from errors
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Make `folder` and keep other downloads out of it; the lock goes with the process, however that ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                f"Another download is busy in {folder}: wait for it to end, then run again."
-            ) from error
-        yield
 
 
 def _make_folders(folder: Path, files: Iterable[ListedFile]) -> None:

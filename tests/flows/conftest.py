@@ -30,3 +30,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with serving(small_folder()) as running:
         yield running
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where downloads go; not made yet."""
+    return tmp_path / "ptbxl"

@@ -5,20 +5,11 @@ from pathlib import Path
 
 import pytest
 from checkout import Checkout
+from command_line import call
 
-from flows.cli import main
 from flows.dvc_engine import repair_after_kill
 from models.bundle import Classifier
 from veribeat.errors import InputError
-
-
-def _call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr("sys.argv", ["veribeat", *arguments])
-    try:
-        main()
-    except SystemExit as exit_:
-        return int(exit_.code or 0)
-    return 0
 
 
 def test_status_names_each_stage_and_shows_the_results(after_flow: Checkout) -> None:
@@ -79,13 +70,11 @@ def test_export_refuses_an_arm_that_is_not(done: Checkout, tmp_path: Path) -> No
     assert not list(tmp_path.glob("*model*"))
 
 
-def test_a_simulated_folder_stays_simulated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert _call(monkeypatch, "data", "synthetic", str(tmp_path / "cohort"), "--records", "40") == 0
-    assert _call(monkeypatch, "init", str(tmp_path / "w"), "--data", str(tmp_path / "cohort")) == 0
+def test_a_simulated_folder_stays_simulated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("data", "synthetic", str(tmp_path / "cohort"), "--records", "40") == 0
+    assert call("init", str(tmp_path / "w"), "--data", str(tmp_path / "cohort")) == 0
     assert "source: simulated_folder" in (tmp_path / "w/params.yaml").read_text()
-    assert _call(monkeypatch, "data", "synthetic", str(tmp_path / "cohort")) == 2
+    assert call("data", "synthetic", str(tmp_path / "cohort")) == 2
     assert "exists already" in capsys.readouterr().err
 
 
@@ -103,20 +92,19 @@ def test_mistakes_are_one_sentence(
     arguments: list[str],
     words: str,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert _call(monkeypatch, *(argument.format(tmp=tmp_path) for argument in arguments)) == 2
+    assert call(*(argument.format(tmp=tmp_path) for argument in arguments)) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert words in error
     assert error.count("\n") == 1
 
 
-def test_data_that_vanished_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_that_vanished_are_one_sentence(tmp_path: Path) -> None:
     cohort, workspace = tmp_path / "cohort", tmp_path / "w"
-    assert _call(monkeypatch, "data", "synthetic", str(cohort), "--records", "40") == 0
-    assert _call(monkeypatch, "init", str(workspace), "--data", str(cohort)) == 0
+    assert call("data", "synthetic", str(cohort), "--records", "40") == 0
+    assert call("init", str(workspace), "--data", str(cohort)) == 0
     shutil.rmtree(cohort)
     refused = Checkout(Path(__file__).parents[2]).veribeat("run", "--workspace", str(workspace), check=False)
     assert refused.returncode == 2

@@ -39,11 +39,6 @@ from tasks.simulate import simulate
 from veribeat.errors import InputError
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "ptbxl"
-
-
 def scratch_of(folder: Path) -> Path:
     target = folder / RECORD
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -220,7 +215,7 @@ def test_ctrl_c_ends_at_once_and_the_next_download_goes_on(server: FileServer, f
     finally:
         process.kill()
     assert (process.returncode, out) == (130, "")
-    assert "the same command goes on where this one stopped" in error
+    assert "the same command goes on where this run stopped" in error
     assert "Traceback" not in error
     server.always.clear()
     server.requests.clear()

@@ -26,11 +26,6 @@ from flows.physionet.server import TransferError, _check_redirect
 from veribeat.errors import InputError
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "ptbxl"
-
-
 @pytest.mark.parametrize(
     ("fault", "requests", "words"),
     [
