@@ -175,6 +175,41 @@ def predict(
 
 
 @app.command()
+def explain(
+    record: Annotated[
+        str, typer.Argument(metavar="RECORD", help="An ecg_id of the cohort, or the path of a WFDB record.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder to make.")],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Superclass to be predicted instead, and no other; repeatable (default: NORM, or else the most"
+            " probable other one)."
+        ),
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="original, sparse or aligned_sparse: how the record is changed.")
+    ] = "aligned_sparse",
+    start: Annotated[float, typer.Option(help="Where in a longer record the 10 s begin, in s.")] = 0.0,
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Explain a prediction: what made it, and a changed record that is predicted as something else.
+
+    Writes explanation.json, signals.npz, and the figures query, counterfactual and heat as PNG and SVG.
+    """
+    from flows.explain import explain_record, show_explanation
+    from flows.explanation_files import Asked
+    from flows.workspace import Workspace
+
+    asked = Asked(record, tuple(target) if target else None, method, start)
+    answer = explain_record(Workspace.at(workspace), asked, out)
+    for warning in answer.warnings:
+        print(f"warning: {record}: {warning}", file=sys.stderr)
+    show_explanation(answer, _console())
+    print(f"Files: {out}")
+
+
+@app.command()
 def push(workspace: WorkspaceOption = HERE) -> None:
     """Copy the outputs of the stages that have run to the workspace's DVC remote; `dvc pull` brings them back."""
     from flows.remote import push as push_outputs

@@ -7,7 +7,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from flows.code_dependencies import code_files
-from tasks.stages import Stage
+from tasks.stages import Artifact, Stage
 
 HEADER = "# Generated from tasks/stages.py and params.yaml by `veribeat dvc-yaml`; do not edit by hand.\n"
 
@@ -20,6 +20,10 @@ def render(stages: Iterable[Stage], code_prefix: str) -> str:
         document["metrics"] = metrics
     if plots := [_plot(stage) for stage in stages if stage.plots]:
         document["plots"] = [plot for group in plots for plot in group]
+    if artifacts := {
+        artifact.name: _artifact(stage, artifact) for stage in stages for artifact in stage.artifacts
+    }:
+        document["artifacts"] = artifacts
     yaml = YAML()
     yaml.default_flow_style = False
     yaml.width = 110
@@ -43,3 +47,7 @@ def _plot(stage: Stage) -> list[dict[str, Any]]:
         {stage.output(plot.file): {"x": plot.x, "y": list(plot.y), "title": plot.title}}
         for plot in stage.plots
     ]
+
+
+def _artifact(stage: Stage, artifact: Artifact) -> dict[str, str]:
+    return {"path": stage.output(artifact.file), "type": artifact.type, "desc": artifact.description}

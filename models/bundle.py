@@ -31,14 +31,14 @@ class Classifier:
     backbone_name: str
 
     @classmethod
-    def load(cls, folder: Path) -> "Classifier":
-        """The classifier in `folder`, which holds model.pt and classifier.json.
+    def load(cls, folder: Path, weights: Path | None = None) -> "Classifier":
+        """The classifier in `folder`, which holds classifier.json and, unless `weights` are elsewhere, model.pt.
 
         Raises:
             InputError: a file is missing or damaged, or was made for other classes, leads or sampling.
         """
         name, thresholds = _read_description(folder / DESCRIPTION)
-        return cls(load_backbone(name, folder / WEIGHTS), thresholds, name)
+        return cls(load_backbone(name, weights or folder / WEIGHTS), thresholds, name)
 
     @torch.inference_mode()
     def probabilities(self, signals_mv: ArrayLike) -> NDArray[np.float32]:

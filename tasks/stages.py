@@ -4,8 +4,10 @@ It holds names, not imports, so that editing one stage does not touch the others
 (`veribeat dvc-yaml`), and the Prefect flow walks it in this order.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 from tasks.params.document import Params
 
@@ -27,6 +29,7 @@ class Stage:
     metrics: tuple[str, ...] = ()
     plots: tuple["Plot", ...] = ()
     chosen: tuple[str, ...] = ()
+    artifacts: tuple["Artifact", ...] = ()
 
     @property
     def folder(self) -> PurePosixPath:
@@ -58,7 +61,34 @@ class Plot:
     title: str
 
 
+@dataclass(frozen=True)
+class Artifact:
+    """An output that others may want by name: `dvc artifacts get`."""
+
+    name: str
+    file: str
+    type: str
+    description: str
+
+
 PTBXL_FILES = ("records100", "ptbxl_database.csv", "scp_statements.csv")
+
+PROTOTYPE_FIGURES = ("figures/silhouettes.png", "figures/clusters.png")
+
+REPORT_TABLES = ("table_3.csv", "table_4.csv", "tables_7_11.csv", "tables_12_13.csv")
+"""[CF]'s tables with ours beside them."""
+
+REPORT_FIGURES = (
+    "figures/lead_importance.png",
+    "figures/query.png",
+    "figures/prototype.png",
+    "figures/original.png",
+    "figures/sparse.png",
+    "figures/aligned.png",
+    "figures/aligned_sparse.png",
+    "figures/heat.png",
+)
+"""[CF] figures 8-14, in this order, after the importance of leads."""
 
 SIMULATION_TRUTH = "simulation_truth.csv"
 """What simulated records really show; only simulated cohorts have it."""
@@ -99,6 +129,8 @@ def stages(params: Params) -> tuple[Stage, ...]:
     chain += [ingest, split]
     for name in sorted(params.arms):
         chain += _arm_stages(name, params, ingest, split)
+    if params.explain.arm is not None:
+        chain += _explanation_stages(params.explain.arm, params, {stage.name: stage for stage in chain})
     return tuple(chain)
 
 
@@ -138,3 +170,81 @@ def _arm_stages(name: str, params: Params, ingest: Stage, split: Stage) -> tuple
         chosen=backbone,
     )
     return train, calibrate
+
+
+def _explanation_stages(arm: str, params: Params, done: Mapping[str, Stage]) -> tuple[Stage, ...]:
+    """What explains the predictions of one arm; `done` holds the stages before."""
+    ingest, split = done["ingest"], done["split"]
+    backbone = params.arms[arm].backbone
+    common = (
+        ingest.output("signals.npy"),
+        ingest.output("records.parquet"),
+        split.output("roles.parquet"),
+        split.output("normalisation.json"),
+        done[f"train-{arm}"].output("model.pt"),
+        done[f"calibrate-{arm}"].output("classifier.json"),
+    )
+
+    def stage(name: str, inputs: tuple[str, ...] = (), **outputs: Any) -> Stage:
+        return Stage(
+            name=name,
+            module=f"tasks.{name}",
+            arguments=(arm,),
+            inputs=(*common, *inputs),
+            params=(f"arms.{arm}.backbone", "compute", name, *outputs.pop("params", ())),
+            chosen=(f"models.backbones.{backbone}",),
+            **outputs,
+        )
+
+    attribute = stage(
+        "attribute",
+        files=("attributions.h5", "attributions.parquet", "lead_importance.csv"),
+        metrics=("attribute.json",),
+    )
+    rules = stage(
+        "rules",
+        inputs=(attribute.output("attributions.h5"), attribute.output("attributions.parquet")),
+        files=("rules.parquet", "summary.parquet"),
+        metrics=("rules.json",),
+    )
+    by_rules = params.prototypes.cluster_on == "rules"
+    prototypes = stage(
+        "prototypes",
+        inputs=(rules.output("rules.parquet"),) if by_rules else (),
+        files=("prototypes.h5", "prototypes.csv", "distances.h5", "silhouettes.csv", *PROTOTYPE_FIGURES),
+        metrics=("prototypes.json",),
+        artifacts=(
+            Artifact(
+                f"prototypes-{arm}",
+                "prototypes.h5",
+                "prototypes",
+                f"Typical records of each superclass, as classified by the arm {arm}",
+            ),
+        ),
+    )
+    counterfactuals = stage(
+        "counterfactuals",
+        inputs=(prototypes.output("prototypes.h5"),),
+        files=("counterfactuals.h5", "counterfactuals.parquet"),
+        metrics=("counterfactuals.json",),
+    )
+    report = stage(
+        "report",
+        inputs=(
+            *attribute.outputs,
+            rules.output("rules.json"),
+            rules.output("summary.parquet"),
+            *prototypes.outputs,
+            *counterfactuals.outputs,
+        ),
+        params=("attribute", "cohort"),
+        files=(
+            "table_3.csv",
+            "table_4.csv",
+            "tables_7_11.csv",
+            "tables_12_13.csv",
+            "discussion.md",
+            "figures",
+        ),
+    )
+    return attribute, rules, prototypes, counterfactuals, report

@@ -23,7 +23,16 @@ SUMMARY_METRICS = {
 }
 """The metrics that sum an arm up, by the short name under which the parent of its run shows them."""
 
-_FOLDERS = {"train": "training", "calibrate": "evaluation", "ingest": "data", "split": "data"}
+EXPLANATIONS = ("attribute", "rules", "prototypes", "counterfactuals", "report")
+"""The stages that explain one arm's predictions, in running order."""
+
+_FOLDERS = {
+    "train": "training",
+    "calibrate": "evaluation",
+    "ingest": "data",
+    "split": "data",
+    **{name: f"explanations/{name}" for name in EXPLANATIONS},
+}
 _FILES = {
     "train": ("training.json", "history.csv"),
     "calibrate": (
@@ -37,6 +46,11 @@ _FILES = {
     ),
     "ingest": ("card.json", "quarantine.csv"),
     "split": ("normalisation.json",),
+    "attribute": ("attribute.json", "lead_importance.csv"),
+    "rules": ("rules.json",),
+    "prototypes": ("prototypes.h5", "prototypes.csv", "prototypes.json", "silhouettes.csv"),
+    "counterfactuals": ("counterfactuals.json",),
+    "report": ("table_3.csv", "table_4.csv", "tables_7_11.csv", "tables_12_13.csv", "discussion.md"),
 }
 """Files that are logged as they are, besides figures. No file with a row per usable record is among them."""
 
@@ -164,7 +178,8 @@ def numbers(block: Mapping[str, Any], source: Path, prefix: str = "") -> dict[st
 
 def _read_arm(lock: Lock, done: Mapping[str, Stage], arm: str, cohort: str) -> ArmContent:
     train, calibrate = done[f"train-{arm}"], done.get(f"calibrate-{arm}")
-    own = [train, calibrate] if calibrate else [train]
+    explanations = [done[name] for name in EXPLANATIONS if name in done and done[name].arguments == (arm,)]
+    own = [train, *([calibrate] if calibrate else []), *explanations]
     locked = lock.stages[train.name]
     metrics = _numbers_of(lock, train, "training.json", "training")
     params = {
@@ -177,6 +192,11 @@ def _read_arm(lock: Lock, done: Mapping[str, Stage], arm: str, cohort: str) -> A
         metrics |= _summary_bounds(lock.verified(calibrate.output("intervals.csv")))
         for name in ("compute", "calibrate"):
             params |= _flat_params(name, lock.stages[calibrate.name].section(name))
+        for stage in explanations:
+            for file in stage.metrics:
+                metrics |= _numbers_of(lock, stage, file, stage.name)
+            if stage.metrics:
+                params |= _flat_params(stage.name, lock.stages[stage.name].section(stage.name))
         model = (lock.verified(train.output("model.pt")), lock.verified(calibrate.output("classifier.json")))
     return ArmContent(
         arm=arm,

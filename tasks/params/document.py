@@ -5,10 +5,16 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from tasks.params.attribute import AttributeParams
 from tasks.params.calibrate import CalibrateParams
 from tasks.params.cohort import CohortParams
+from tasks.params.counterfactuals import CounterfactualsParams
+from tasks.params.explain import ExplainParams
 from tasks.params.ingest import IngestParams
+from tasks.params.prototypes import PrototypesParams
 from tasks.params.reading import PARAMS_FILE, Section, parse, read_document
+from tasks.params.report import ReportParams
+from tasks.params.rules import RulesParams
 from tasks.params.simulate import SimulateParams
 from tasks.params.split import SplitParams
 from tasks.params.train import ArmParams, ComputeParams, PresetParams
@@ -28,6 +34,12 @@ class Params(Section):
     presets: dict[Name, PresetParams] = Field(min_length=1)
     arms: dict[Name, ArmParams] = Field(min_length=1)
     calibrate: CalibrateParams
+    explain: ExplainParams
+    attribute: AttributeParams
+    rules: RulesParams
+    prototypes: PrototypesParams
+    counterfactuals: CounterfactualsParams
+    report: ReportParams
 
     @model_validator(mode="after")
     def _arms_are_complete(self) -> "Params":
@@ -35,6 +47,9 @@ class Params(Section):
             if arm.preset not in self.presets:
                 known = ", ".join(sorted(self.presets))
                 raise ValueError(f"'arms.{name}.preset' is '{arm.preset}'; 'presets' has {known}")
+        if self.explain.arm is not None and self.explain.arm not in self.arms:
+            known = ", ".join(sorted(self.arms))
+            raise ValueError(f"'explain.arm' is '{self.explain.arm}'; 'arms' has {known}")
         return self
 
 

@@ -1,0 +1,177 @@
+"""`veribeat explain`: why one recording is predicted as it is, and what would have to change."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from flows.explanation_files import Answer, Asked, write_explanation
+from flows.folders import new_folder
+from flows.workspace import Workspace
+from models.explanation import BackgroundDraws, ExplanationSettings, explain
+from tasks.attribute import BATCH, largest_divisor
+from tasks.explained import Explained, Sources
+from tasks.params.attribute import AttributeParams
+from tasks.params.counterfactuals import CounterfactualsParams
+from veribeat.attribution.draws import make_draws
+from veribeat.conventions import SAMPLING_RATE, SUPERCLASSES
+from veribeat.counterfactual.evaluation import EvaluationSettings, QualityWeights
+from veribeat.counterfactual.sparse import SparseSettings
+from veribeat.counterfactual.targets import names_of
+from veribeat.data.any_record import EcgRecord, read_any_record
+from veribeat.errors import InputError
+from veribeat.plots.ecg_paper import clinical_name
+from veribeat.prototypes.store import read_prototypes
+from veribeat.signal.chosen_window import window_at
+from veribeat.signal.windows import Window
+
+SHIFTS = (-2, -1, 1, 2)
+"""Samples by which a counterfactual is moved to see whether its prediction stays."""
+
+FILE_SEED = 0
+"""Stands for the ecg_id of a record that has none, where draws are seeded by it."""
+
+EDITS_SHOWN = 5
+"""Rows in the terminal; explanation.json has all."""
+
+
+def explain_record(place: Workspace, asked: Asked, folder: Path) -> Answer:
+    """Explain a recording by the workspace's classifier and prototypes, and write what came out to the new `folder`.
+
+    Raises:
+        InputError: the folder exists, the workspace has no prototypes yet, or whatever is wrong with what was asked.
+    """
+    with new_folder(folder) as scratch:
+        answer = _answer(place, asked)
+        write_explanation(answer, scratch)
+    return answer
+
+
+def _answer(place: Workspace, asked: Asked) -> Answer:
+    params = place.params()
+    arm = params.explain.arm
+    if arm is None:
+        raise InputError(
+            f"{place.params_file}: 'explain.arm' names no arm: set it to one, then run 'veribeat run'."
+        )
+    out = place.path / "out"
+    sources = Sources(
+        out / "ingest", out / "split", out / f"train-{arm}", out / f"calibrate-{arm}", params.compute.threads
+    )
+    stored_prototypes = out / "prototypes" / "prototypes.h5"
+    for file in (*sources.files, stored_prototypes):
+        if not file.is_file():
+            raise InputError(f"There is no {file}: run 'veribeat run' first.")
+    explained = Explained.load(sources)
+    prototypes = read_prototypes(stored_prototypes)
+    recording = _recording(asked, explained)
+    window = _window(asked, recording)
+    return Answer(
+        asked,
+        arm,
+        explained.classifier,
+        recording,
+        window,
+        prototypes,
+        explain(
+            explained.classifier,
+            window.signals_mv,
+            prototypes,
+            asked.target,
+            asked.method,
+            _settings(params.counterfactuals, explained, asked.ecg_id),
+            _background(params.attribute, explained, asked.ecg_id),
+        ),
+        params.cohort.simulated,
+    )
+
+
+def _recording(asked: Asked, explained: Explained) -> EcgRecord:
+    if asked.ecg_id is None:
+        return read_any_record(asked.record)
+    rows = np.flatnonzero(explained.records["ecg_id"] == asked.ecg_id)
+    if not len(rows):
+        raise InputError(
+            f"The cohort has no record {asked.ecg_id}: give an ecg_id of it, or the path of a WFDB record."
+        )
+    (signal,) = explained.signals_mv(rows)
+    return EcgRecord(signal.astype(np.float64), SAMPLING_RATE, frozenset(), ())
+
+
+def _window(asked: Asked, recording: EcgRecord) -> Window:
+    try:
+        return window_at(recording.signals_mv, recording.sampling_rate, asked.start_s, recording.derived)
+    except InputError as error:
+        raise InputError(f"{asked.record}: {error}") from error
+
+
+def _settings(params: CounterfactualsParams, explained: Explained, ecg_id: int | None) -> ExplanationSettings:
+    normalisation = json.loads((explained.sources.split / "normalisation.json").read_text(encoding="utf-8"))
+    return ExplanationSettings(
+        SparseSettings(**{**params.sparse.model_dump(), "keep_ratios": tuple(params.sparse.keep_ratios)}),
+        EvaluationSettings(
+            sigma_mv=normalisation["std_mv"],
+            tolerance_sigma=params.changed_share_of_sigma,
+            noise_levels=tuple(params.noise_levels),
+            noise_draws=params.noise_draws,
+            shifts=SHIFTS,
+            weights=QualityWeights(**params.quality.model_dump()),
+        ),
+        (params.seed, FILE_SEED if ecg_id is None else ecg_id),
+    )
+
+
+def _background(params: AttributeParams, explained: Explained, ecg_id: int | None) -> BackgroundDraws:
+    """The draws that the stage `attribute` makes for this record, and of the background only what they need."""
+    rows = explained.rows("background")
+    seed = (params.seed, FILE_SEED if ecg_id is None else ecg_id)
+    draws = make_draws(params.draws, params.replicates, len(rows), params.sampling, seed)
+    needed, places = np.unique(draws.backgrounds, return_inverse=True)
+    return BackgroundDraws(
+        explained.signals_mv(rows[needed]),
+        replace(draws, backgrounds=places),
+        largest_divisor(params.draws, BATCH),
+    )
+
+
+def show_explanation(answer: Answer, console: Console) -> None:
+    """Print predictions, how the target was reached, and the largest edits."""
+    explanation = answer.explanation
+    query, found, metrics = explanation.query, explanation.counterfactual, explanation.metrics
+    target, donor = " + ".join(names_of(found.target)), answer.prototypes.ecg_ids[found.prototype]
+    console.print(f"Record {answer.asked.record}, {answer.window.start_s:g} to {answer.window.end_s:g} s")
+    predictions = _table("superclass", "threshold", "record", f"counterfactual for {target}")
+    for row in zip(
+        SUPERCLASSES, answer.classifier.thresholds, query.probabilities, found.probabilities, strict=True
+    ):
+        name, threshold, before, after = row
+        predictions.add_row(name, f"{threshold:.3f}", _marked(before, threshold), _marked(after, threshold))
+    console.print(predictions)
+    outcome = "reached" if found.valid else "NOT reached"
+    console.print(
+        f"* predicted. {target} is {outcome} by {found.method} from prototype {donor}:"
+        f" {metrics.share_changed:.1%} of the recording changed, in {len(explanation.edits)} pieces.",
+        highlight=False,
+    )
+    if found.note:
+        console.print(f"Note: {found.note}.", highlight=False)
+    edits = _table("largest edits, lead", "from, s", "to, s", "mean, mV", "largest, mV")
+    for edit in sorted(explanation.edits, key=lambda edit: -abs(edit.largest_mv))[:EDITS_SHOWN]:
+        times = (f"{answer.window.start_s + time:.2f}" for time in (edit.start_s, edit.end_s))
+        edits.add_row(clinical_name(edit.lead), *times, f"{edit.mean_mv:+.2f}", f"{edit.largest_mv:+.2f}")
+    if explanation.edits:
+        console.print(edits)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(*columns)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
+
+
+def _marked(probability: float, threshold: float) -> str:
+    return f"{probability:.3f} {'*' if probability >= threshold else ' '}"

@@ -1,0 +1,168 @@
+"""Why a classifier predicts what it does for one recording, and what would have to change for another prediction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.black_box import black_box
+from models.bundle import Classifier
+from veribeat.attribution.draws import Draws
+from veribeat.attribution.expected_gradients import Attribution, expected_gradients, make_background
+from veribeat.conventions import LEADS, SAMPLING_RATE, SUPERCLASSES
+from veribeat.counterfactual.evaluation import EvaluationSettings, Metrics, evaluate
+from veribeat.counterfactual.methods import (
+    METHODS,
+    Counterfactual,
+    Query,
+    explain_query,
+    make_query,
+    nearest_prototype,
+)
+from veribeat.counterfactual.sparse import SparseSettings
+from veribeat.counterfactual.stability import draw_noise
+from veribeat.counterfactual.targets import default_target, label_set
+from veribeat.dtw.distances import dtw_distances
+from veribeat.errors import InputError
+from veribeat.prototypes.store import PrototypeSet
+from veribeat.signal.r_peaks import RPeaks, find_r_peaks
+
+
+@dataclass(frozen=True)
+class ExplanationSettings:
+    """How counterfactuals are searched for and judged; `noise_seed` is that of the noise stability."""
+
+    search: SparseSettings
+    measure: EvaluationSettings
+    noise_seed: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class BackgroundDraws:
+    """What attributions compare with: records (M, 1000, 12) in mV, and the draws among them, `batch` at a time."""
+
+    signals_mv: NDArray[np.float32]
+    draws: Draws
+    batch: int
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A run of samples of one lead that a counterfactual changed; `mean_mv` and `largest_mv` are signed."""
+
+    lead: str
+    start_s: float
+    end_s: float
+    """Where the first sample after it would be."""
+    mean_mv: float
+    largest_mv: float
+
+
+@dataclass(frozen=True)
+class ClassAttributions:
+    """Attributions of the query's logits of `superclasses` (k,); see `Attribution`."""
+
+    superclasses: tuple[str, ...]
+    attribution: Attribution
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One query, one counterfactual of it, and attributions of the predicted and of the target's superclasses."""
+
+    query: Query
+    r_peaks: RPeaks
+    counterfactual: Counterfactual
+    metrics: Metrics
+    edits: tuple[Edit, ...]
+    attributions: ClassAttributions | None
+    """None without a background."""
+
+    @property
+    def decisive(self) -> str:
+        """The superclass that the counterfactual is about: the most probable that it takes away, else that it adds."""
+        lost = self.query.labels & ~self.counterfactual.target
+        chosen = lost if lost.any() else self.counterfactual.target & ~self.query.labels
+        return SUPERCLASSES[int(np.argmax(np.where(chosen, self.query.probabilities, -1)))]
+
+
+def explain(
+    classifier: Classifier,
+    signal_mv: NDArray[np.float32],
+    prototypes: PrototypeSet,
+    target: Sequence[str] | None,
+    method: str,
+    settings: ExplanationSettings,
+    background: BackgroundDraws | None = None,
+) -> Explanation:
+    """Explain the prediction of `classifier` for one recording.
+
+    Args:
+        classifier: whose predictions are explained.
+        signal_mv: (1000, 12) at 100 Hz, leads in the order of LEADS; it is rounded to 1/1000 mV.
+        prototypes: of the superclasses that may be a target.
+        target: superclasses that must be predicted, and no others; None: `targets.default_target`.
+        method: one of METHODS.
+        settings: of the counterfactual and its metrics.
+        background: of the attributions; None leaves them out.
+
+    Raises:
+        InputError: unknown method or superclass, the target is predicted already, no prototype has a superclass of it.
+    """
+    if method not in METHODS:
+        raise InputError(f"'{method}' is no method; choose from {', '.join(METHODS)}.")
+    model = black_box(classifier.backbone, np.array(classifier.thresholds))
+    r_peaks = find_r_peaks(signal_mv)
+    query = make_query(signal_mv, r_peaks.samples, model)
+    wanted = label_set([default_target(query.labels, query.probabilities)] if target is None else target)
+    distances = dtw_distances(query.signal_mv, prototypes.signals_mv)
+    donor = nearest_prototype(query, wanted, prototypes, distances)
+    none = np.empty(0, dtype=np.int64)
+    peaks = [none] * len(
+        prototypes.ecg_ids
+    )  # finding them takes tens of milliseconds, and only the donor's are used
+    peaks[donor] = find_r_peaks(prototypes.signals_mv[donor]).samples
+    explained = explain_query(query, wanted, prototypes, peaks, distances, model, settings.search)
+    found = explained[METHODS.index(method)]
+    levels, draws = len(settings.measure.noise_levels), settings.measure.noise_draws
+    noise = draw_noise(levels, draws, query.signal_mv.shape, settings.noise_seed)
+    return Explanation(
+        query,
+        r_peaks,
+        found,
+        evaluate(query, found, noise, None, model, settings.measure),
+        list_edits(query.signal_mv, found.signal_mv, found.mask),
+        None if background is None else _attribute(classifier, query, wanted, background),
+    )
+
+
+def list_edits(
+    query_mv: NDArray[np.float32], changed_mv: NDArray[np.float32], mask: NDArray[np.bool_]
+) -> tuple[Edit, ...]:
+    """The runs of True in `mask` (1000, 12), lead by lead, with the differences of the signals (1000, 12) there."""
+    difference = changed_mv.astype(np.float64) - query_mv
+    edits = []
+    for column, lead in enumerate(LEADS):
+        bounds = np.flatnonzero(np.diff(mask[:, column], prepend=False, append=False))
+        for start, end in bounds.reshape(-1, 2):
+            piece = difference[start:end, column]
+            largest = piece[np.argmax(np.abs(piece))]
+            seconds = (int(start) / SAMPLING_RATE, int(end) / SAMPLING_RATE)
+            edits.append(Edit(lead, *seconds, float(piece.mean()), float(largest)))
+    return tuple(edits)
+
+
+def _attribute(
+    classifier: Classifier, query: Query, target: NDArray[np.bool_], background: BackgroundDraws
+) -> ClassAttributions:
+    classes = np.flatnonzero(query.labels | target).tolist()
+    attribution = expected_gradients(
+        classifier.backbone,
+        query.signal_mv,
+        make_background(classifier.backbone, background.signals_mv, background.batch),
+        classes,
+        background.draws,
+        background.batch,
+    )
+    return ClassAttributions(tuple(SUPERCLASSES[index] for index in classes), attribution)

@@ -1,0 +1,167 @@
+"""Stage `attribute`: what each sample of each lead contributed to the classes that are predicted for the pool."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tasks.explained import Explained, Sources, run_resumable
+from tasks.many_items import Results, Work, complete
+from tasks.params.attribute import AttributeParams
+from tasks.params.reading import read_section
+from tasks.stage import run, write_json
+from veribeat.attribution.draws import make_draws
+from veribeat.attribution.expected_gradients import Attribution, expected_gradients, make_background
+from veribeat.attribution.importance import lead_shares
+from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES
+
+BATCH = 100
+"""Most draws per forward pass."""
+
+ROW = np.dtype(
+    [
+        ("values", np.float32, (RECORD_SAMPLES, len(LEADS))),
+        ("logit", np.float32),
+        ("baseline_logit", np.float32),
+        ("monte_carlo_error", np.float32),
+    ]
+)
+"""One record and class."""
+
+
+@dataclass(frozen=True)
+class AttributeWorker:
+    """Attributes the predicted classes of one record of the pool at a time."""
+
+    sources: Sources
+    params: AttributeParams
+
+    def prepare(self) -> Work:
+        """Load the model, the pool and the backgrounds."""
+        explained = Explained.load(self.sources)
+        rows = explained.rows("pool")
+        predicted = explained.predicted_labels(rows)
+        ecg_ids = explained.ecg_ids(rows)
+        model = explained.classifier.backbone
+        background = make_background(model, explained.signals_mv(explained.rows("background")), BATCH)
+        method = _method(self.params.method)
+        batch = largest_divisor(self.params.draws, BATCH)
+
+        def attribute(item: int) -> NDArray[np.void]:
+            classes = np.flatnonzero(predicted[item])
+            draws = make_draws(
+                self.params.draws,
+                self.params.replicates,
+                len(background.logits),
+                self.params.sampling,
+                seed=(self.params.seed, int(ecg_ids[item])),
+            )
+            (signal,) = explained.signals_mv(rows[item : item + 1])
+            found = method(model, signal, background, classes.tolist(), draws, batch)
+            row = np.empty(len(classes), ROW)
+            row["values"] = found.values
+            row["logit"] = found.logits
+            row["baseline_logit"] = found.baseline_logits
+            row["monte_carlo_error"] = found.monte_carlo_error
+            return row
+
+        return attribute
+
+
+def _method(name: str) -> Callable[..., Attribution]:
+    if name == "shap":
+        from veribeat.attribution.shap_reference import shap_gradients  # takes seconds to import
+
+        return shap_gradients
+    return expected_gradients
+
+
+def largest_divisor(number: int, most: int) -> int:
+    """The largest divisor of `number` that is not above `most`."""
+    return next(size for size in range(min(number, most), 0, -1) if number % size == 0)
+
+
+def attribute(out: Path, explained: Explained, params: AttributeParams, resume: Path) -> None:
+    """Write attributions.h5 (rows, 1000, 12), their index, lead_importance.csv and attribute.json.
+
+    A row is a record of the pool and one of the classes predicted for it, in the order of records and classes.
+    `resume` keeps finished records through a kill.
+    """
+    rows = explained.rows("pool")
+    predicted = explained.predicted_labels(rows)
+    results = Results(resume, predicted.sum(axis=1).tolist(), ROW)
+    found = complete(results, AttributeWorker(explained.sources, params), "attribute, records")
+
+    records, classes = np.nonzero(predicted)
+    index = pd.DataFrame(
+        {
+            "ecg_id": explained.ecg_ids(rows)[records],
+            "superclass": np.array(SUPERCLASSES)[classes],
+            **{name: found[name] for name in ("logit", "baseline_logit", "monte_carlo_error")},
+        }
+    )
+    index.to_parquet(out / "attributions.parquet", index=False)
+    write_attributions(out / "attributions.h5", found["values"], index)
+    leads = _lead_importance(found["values"], index["superclass"])
+    leads.to_csv(out / "lead_importance.csv", float_format="%.6f", lineterminator="\n")
+    write_json(out / "attribute.json", _metrics(found, len(rows)))
+
+
+def write_attributions(path: Path, values: NDArray[np.float32], index: pd.DataFrame) -> None:
+    """Write attributions (rows, 1000, 12) and what each row is about; same input, same bytes.
+
+    In one pass and in order: where HDF5 puts a chunk depends on when it was written.
+    """
+    with h5py.File(path, "w") as file:
+        file["ecg_id"] = index["ecg_id"].to_numpy(dtype=np.int64)
+        file["superclass"] = index["superclass"].to_numpy(dtype="S4")
+        file["monte_carlo_error"] = index["monte_carlo_error"].to_numpy(dtype=np.float32)
+        shape = (len(values), RECORD_SAMPLES, len(LEADS))
+        stored = file.create_dataset(
+            "values", shape, np.float32, chunks=(1, *shape[1:]) if len(values) else None
+        )
+        for row, value in enumerate(values):
+            stored[row] = value
+        stored.attrs["axes"] = "row, sample, lead"
+        stored.attrs["leads"] = list(LEADS)
+        stored.attrs["unit"] = "contribution to the logit of the row's superclass"
+
+
+def _lead_importance(values: NDArray[np.float32], superclasses: pd.Series) -> pd.DataFrame:
+    """Mean share (0-1) of |attribution| by superclass and lead; superclasses that are never predicted are left out."""
+    shares = pd.DataFrame(lead_shares(values), columns=list(LEADS)).groupby(superclasses.to_numpy()).mean()
+    return shares.reindex([name for name in SUPERCLASSES if name in shares.index]).rename_axis("superclass")
+
+
+def _metrics(found: NDArray[np.void], records: int) -> dict[str, float | int | None]:
+    errors = found["monte_carlo_error"].astype(np.float64)
+    sums = found["values"].sum(axis=(1, 2), dtype=np.float64)
+    gaps = np.abs(sums - (found["logit"] - found["baseline_logit"]))
+    return {
+        "records": records,
+        "rows": len(found),
+        "median_monte_carlo_error": round(float(np.median(errors)), 6) if len(found) else None,
+        "largest_monte_carlo_error": round(float(errors.max()), 6) if len(found) else None,
+        "median_completeness_gap": round(float(np.median(gaps)), 6) if len(found) else None,
+    }
+
+
+def main() -> None:
+    """Run the stage for the arm named on the command line."""
+    (arm,) = sys.argv[1:]
+    params = read_section(AttributeParams, "attribute")
+    run_resumable(
+        "attribute",
+        arm,
+        [params],
+        lambda out, explained, resume: attribute(out, explained, params, resume),
+    )
+
+
+if __name__ == "__main__":
+    run(main)

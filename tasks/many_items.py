@@ -1,0 +1,182 @@
+"""Work on many items, on all cores, that `kill -9` cannot undo and whose results do not depend on who did what.
+
+Results go to one file as they come, so that a stage that was killed does only what is missing.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from veribeat.errors import InputError
+
+WORKERS = "VERIBEAT_WORKERS"
+"""Environment variable: number of workers, where it should not be the number of cores. No result depends on it."""
+
+FEWEST_PER_WORKER = 4
+"""Items: a process takes seconds to start."""
+
+SECONDS_BETWEEN_REPORTS = 15
+
+Work = Callable[[int], NDArray[Any]]
+
+
+class Worker(Protocol):
+    """What a process needs to work on items: small, because it is sent to each process."""
+
+    def prepare(self) -> Work:
+        """Load what the items share, and return the function that takes an item to its rows of results."""
+
+
+class Results:
+    """The rows of many items in one file, each marked once it is whole.
+
+    Item i owns `sizes[i]` consecutive rows of `dtype`. A row is marked after it is written; both are in the page cache
+    then, which outlives the process.
+    """
+
+    def __init__(self, file: Path, sizes: Sequence[int], dtype: np.dtype) -> None:
+        self.bounds = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
+        row = np.dtype([("value", dtype), ("done", np.uint8)])
+        rows = int(self.bounds[-1])
+        if not file.exists() or file.stat().st_size != rows * row.itemsize:
+            scratch = file.with_name(f"{file.name}.new")
+            with scratch.open("wb") as empty:
+                empty.truncate(rows * row.itemsize)
+            scratch.replace(file)
+        self._rows = np.memmap(file, dtype=row, mode="r+", shape=(rows,)) if rows else np.empty(0, row)
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """Every row, in the order of the items; zeros where an item is missing."""
+        values: NDArray[Any] = self._rows["value"]
+        return values
+
+    def missing(self) -> list[int]:
+        """Items whose rows are not all there."""
+        done = self._rows["done"]
+        pairs = zip(self.bounds[:-1], self.bounds[1:], strict=True)
+        return [item for item, (start, end) in enumerate(pairs) if not done[start:end].all()]
+
+    def store(self, item: int, rows: NDArray[Any]) -> None:
+        """Keep the rows of one item."""
+        start, end = self.bounds[item], self.bounds[item + 1]
+        if len(rows) != end - start:
+            raise ValueError(f"item {item} has {end - start} rows, not {len(rows)}")
+        self._rows["value"][start:end] = rows
+        self._rows["done"][start:end] = 1
+
+
+def complete(results: Results, worker: Worker, label: str, *, threads: bool = False) -> NDArray[Any]:
+    """Work on the items that `results` does not have yet; return all rows.
+
+    Each item is worked on alone, in one thread: by a process, or with `threads` by a thread of this one (for code that
+    lets go of Python's lock). `label` names the items on standard error, such as "attribute, records".
+    """
+    items = results.missing()
+    total = len(results.bounds) - 1
+    progress = _Progress(label, total, total - len(items))
+    workers = min(_most_workers(), max(1, len(items) // FEWEST_PER_WORKER))
+    if workers == 1:
+        work = worker.prepare() if items else None
+        for item in items:
+            assert work is not None
+            results.store(item, work(item))
+            progress.advance()
+        return results.values
+    executor, call = _threads(worker, workers) if threads else _processes(worker, workers)
+    waiting, running = iter(items), dict[Future[NDArray[Any]], int]()
+    try:
+        while True:
+            # Only a few are handed out at a time, so that finished rows do not pile up in memory.
+            for item in islice(waiting, 2 * workers - len(running)):
+                running[executor.submit(call, item)] = item
+            if not running:
+                return results.values
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                results.store(running.pop(future), future.result())
+                progress.advance()
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _threads(worker: Worker, workers: int) -> tuple[Executor, Work]:
+    return ThreadPoolExecutor(workers), worker.prepare()
+
+
+def _processes(worker: Worker, workers: int) -> tuple[Executor, Work]:
+    # Spawned, not forked: a forked process would inherit torch's threads in an unusable state.
+    executor = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_start_process, initargs=(worker, os.getpid())
+    )
+    return executor, _work_in_process
+
+
+_work: Work | None = None
+"""In a worker process, what it does with an item."""
+
+
+def _start_process(worker: Worker, parent: int) -> None:
+    global _work
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    _work = worker.prepare()
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent was killed, which would otherwise leave it waiting for ever."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _work_in_process(item: int) -> NDArray[Any]:
+    assert _work is not None
+    return _work(item)
+
+
+def _most_workers() -> int:
+    chosen = os.environ.get(WORKERS)
+    if chosen is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not chosen.isdecimal() or int(chosen) < 1:
+        raise InputError(f"{WORKERS} is '{chosen}', but it should be a number of processes, 1 or more.")
+    return int(chosen)
+
+
+class _Progress:
+    """A line on standard error now and then: how far, and about how long still."""
+
+    def __init__(self, label: str, total: int, done: int) -> None:
+        self.label, self.total, self.done = label, total, done
+        self.before = done
+        self.started = self.reported = time.monotonic()
+        if done:
+            print(f"{label}: going on after {done:,} of {total:,}", file=sys.stderr, flush=True)
+
+    def advance(self) -> None:
+        """Count one more item."""
+        self.done += 1
+        now = time.monotonic()
+        if self.done == self.total or now - self.reported >= SECONDS_BETWEEN_REPORTS:
+            self.reported = now
+            left = (now - self.started) / (self.done - self.before) * (self.total - self.done)
+            text = f"{self.label}: {self.done:,} of {self.total:,}"
+            print(f"{text}, about {left / 60:.1f} min left" if left else text, file=sys.stderr, flush=True)

@@ -1,0 +1,64 @@
+"""Parameters of the stage `counterfactuals`."""
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from tasks.params.reading import Section
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Weight = Annotated[float, Field(ge=0, le=1)]
+
+
+class SparseParams(Section):
+    """The search for few changes ([CF] 3.3.2)."""
+
+    keep_ratios: Annotated[list[Share], Field(min_length=1)]
+    """Shares of all points, most important first, that may come from the prototype."""
+
+    shortest_segment: int = Field(ge=1)
+    """Samples; shorter runs of changed samples are undone."""
+
+    r_peak_radius: int = Field(ge=0)
+    """Samples on either side of an R-peak whose importance is multiplied."""
+
+    r_peak_weight: float = Field(ge=1, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _ratios_rise_to_one(self) -> "SparseParams":
+        if sorted(set(self.keep_ratios)) != self.keep_ratios or self.keep_ratios[-1] != 1:
+            raise ValueError("'keep_ratios' must rise and end with 1.0")
+        return self
+
+
+class QualityWeights(Section):
+    """Of the composite quality Q ([CF] 5.3)."""
+
+    validity: Weight
+    sparsity: Weight
+    stability: Weight
+    margin: Weight
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> "QualityWeights":
+        total = sum(self.model_dump().values())
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"the weights must sum to 1, not to {total:g}")
+        return self
+
+
+class CounterfactualsParams(Section):
+    """How counterfactuals are searched for and judged."""
+
+    sparse: SparseParams
+    changed_share_of_sigma: float = Field(gt=0, lt=1)
+    """A point counts as changed beyond this share of the training folds' standard deviation ([CF] eq. 16)."""
+
+    noise_levels: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    """Standard deviations of added noise, as shares of the counterfactual's own ([CF] eq. 20)."""
+
+    noise_draws: int = Field(ge=1)
+    """Per level."""
+
+    quality: QualityWeights
+    seed: int = Field(ge=0)

@@ -1,0 +1,10 @@
+"""Which arm the explanation chain is about."""
+
+from tasks.params.reading import Section
+
+
+class ExplainParams(Section):
+    """The arm that attributions, rules, prototypes and counterfactuals explain."""
+
+    arm: str | None
+    """None: no explanation chain."""

@@ -1,0 +1,16 @@
+"""Parameters of the stage `report`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.params.reading import Section
+
+
+class ReportParams(Section):
+    """Which query the figures show."""
+
+    query: int | None = Field(ge=1)
+    """An ecg_id among the queries; None: the first that [CF]'s figures could show, CD."""
+
+    target: Literal["NORM", "MI", "STTC", "CD", "HYP"]

@@ -1,0 +1,25 @@
+"""Parameters of the stage `rules`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.params.reading import Section
+
+
+class RulesParams(Section):
+    """How PHAR turns attributions into interval rules."""
+
+    percentile: float = Field(ge=0, lt=100)
+    """Of |attribution| over all predicted classes of the pool; features from there on are important ([CF] eq. 2)."""
+
+    interval: Literal["box", "hull"] = "box"
+    """box: the widest common scale at which every perturbed record keeps its labels; hull: [CF] 3.1.1 as written."""
+
+    perturbation: Literal["uniform", "gaussian"] = "uniform"
+    """uniform: within one standard deviation of each feature ([CF] eq. 4); gaussian: [CF] 4.6.1."""
+
+    samples: int = Field(ge=1)
+    """Perturbed records per draw."""
+
+    seed: int = Field(ge=0)

@@ -1,0 +1,50 @@
+"""Recordings, prototypes and a classifier that are simple enough to work out by hand."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from veribeat.black_box import BlackBox
+from veribeat.conventions import SUPERCLASSES
+from veribeat.prototypes.store import PrototypeSet
+from veribeat.signal.stored_units import from_units, to_units
+
+LEVELS_MV = {name: 0.5 * place for place, name in enumerate(SUPERCLASSES)}
+"""A recording belongs to the superclass whose level is nearest to its mean."""
+
+PEAKS = np.arange(60, 1000, 80)
+
+
+def recording(superclass: str, seed: int) -> NDArray[np.float32]:
+    """(1000, 12) in stored units, with a peak of 1 mV at PEAKS, about the level of its superclass."""
+    walk = np.random.default_rng(seed).normal(0, 0.01, (1000, 12)).cumsum(axis=0)
+    signal = walk - walk.mean() + LEVELS_MV[superclass]
+    signal[PEAKS] += 1.0
+    return from_units(to_units(signal))
+
+
+def prototype_set(superclasses: Sequence[str]) -> PrototypeSet:
+    """One prototype per name, with seeds 0, 1 .."""
+    count = len(superclasses)
+    return PrototypeSet(
+        signals_mv=np.stack([recording(name, seed) for seed, name in enumerate(superclasses)]),
+        ecg_ids=np.arange(count) + 100,
+        superclasses=tuple(superclasses),
+        clusters=np.zeros(count, dtype=np.int64),
+        cluster_sizes=np.ones(count, dtype=np.int64),
+        silhouettes=np.zeros(count),
+        mean_distances=np.zeros(count),
+        provenance={},
+    )
+
+
+def level_model() -> BlackBox:
+    """P = 1 / (1 + distance of the mean to the superclass's level / 0.25 mV), positive from 0.5 on: the nearest one."""
+    levels = np.array(list(LEVELS_MV.values()))
+
+    def probabilities(signals_mv: NDArray[np.float32]) -> NDArray[np.float32]:
+        mean = signals_mv.mean(axis=(1, 2), dtype=np.float64)
+        return (1 / (1 + np.abs(mean[:, None] - levels) / 0.25)).astype(np.float32)
+
+    return BlackBox(probabilities, np.full(5, 0.5))

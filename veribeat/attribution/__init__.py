@@ -1,0 +1,1 @@
+"""Attributions: how much each sample of each lead moves a logit."""

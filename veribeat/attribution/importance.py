@@ -1,0 +1,15 @@
+"""What attributions say about leads."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def lead_shares(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Share of each lead in the summed |attribution| of a row: (k, 1000, 12) to (k, 12), rows summing to 1.
+
+    A share says where the attributions are large, not whether they speak for the class or against it. NaN where all
+    attributions of a row are 0.
+    """
+    sums = np.abs(values).sum(axis=1, dtype=np.float64)
+    totals = sums.sum(axis=1, keepdims=True)
+    return np.divide(sums, totals, out=np.full_like(sums, np.nan), where=totals > 0)

@@ -1,0 +1,220 @@
+"""How good a counterfactual is: the metrics of [CF] 3.4 and more, for one of them and for all of one query."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from veribeat.black_box import BlackBox
+from veribeat.counterfactual.methods import Counterfactual, Query, explain_query
+from veribeat.counterfactual.plausibility import joint_jump, limb_lead_residual
+from veribeat.counterfactual.sparse import Mask, Signal, SparseSettings
+from veribeat.counterfactual.stability import draw_noise, share_kept, shifted, temporal_stability, with_noise
+from veribeat.counterfactual.targets import Labels
+from veribeat.dtw.distances import dtw_distances
+from veribeat.metrics.thresholds import predict_labels
+from veribeat.prototypes.store import PrototypeSet
+
+RealRecords = Callable[[Labels], Signal]
+"""A target label set (5,) to the real records (N, 1000, 12) in mV that have just these labels."""
+
+
+@dataclass(frozen=True)
+class QualityWeights:
+    """Weights of the composite Q ([CF] 5.5), which leaves them open."""
+
+    validity: float
+    sparsity: float
+    stability: float
+    margin: float
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How to measure: [CF] 3.4.
+
+    `sigma_mv` is the standard deviation of the training signals in mV. `tolerance_sigma` times it is the largest
+    difference that counts as none (eq. 16). `noise_levels` are multiples of the counterfactual's own standard
+    deviation, with `noise_draws` each (eq. 20); `shifts` are in samples (eq. 22).
+    """
+
+    sigma_mv: float
+    tolerance_sigma: float
+    noise_levels: tuple[float, ...]
+    noise_draws: int
+    shifts: tuple[int, ...]
+    weights: QualityWeights
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The metrics of one counterfactual x' of a query x; shares and rates are from 0 to 1.
+
+    - `validity`: 1 if the predicted label set is the target and not the query's (eq. 14, 15), else 0;
+      `target_present`: 1 if the target's labels are among the predicted ones;
+    - `share_changed`: samples of all leads that differ by more than the tolerance (eq. 16); `l0_share`: that differ at
+      all (eq. 17 / T / leads);
+    - `mean_abs_mv`, `rms_mv`: mean |x' - x| and its root mean square over all samples of all leads (eq. 18, 19, as
+      means); `mean_abs_sigma`, `rms_sigma`: the same over sigma_mv. `max_abs_mv`: the largest |x' - x|;
+    - `noise_stability` (eq. 20), `temporal_stability` (eq. 21, 22, in normalised units); `shift_kept`: share of the
+      shifts that keep the prediction;
+    - `target_margin`: p - t of the target, the smallest over its labels (eq. 23); `worst_signed_margin`: the smallest
+      over all five labels of p - t where wanted and t - p where not, so that it is below 0 where a label is wrong;
+    - `quality`: Q of section 5.5;
+    - `changed_segments`: runs of samples of one lead that were taken from the donor; `joint_jump_mv`,
+      `limb_lead_residual_mv`: see `plausibility`;
+    - `nearest_real_mv`: DTW distance in mV (eq. 7) to the nearest real record with the target's labels; NaN without
+      records to compare with. 0 for a prototype that is among them.
+    """
+
+    validity: float
+    target_present: float
+    share_changed: float
+    l0_share: float
+    mean_abs_mv: float
+    rms_mv: float
+    mean_abs_sigma: float
+    rms_sigma: float
+    max_abs_mv: float
+    noise_stability: float
+    temporal_stability: float
+    shift_kept: float
+    target_margin: float
+    worst_signed_margin: float
+    quality: float
+    changed_segments: float
+    joint_jump_mv: float
+    limb_lead_residual_mv: float
+    nearest_real_mv: float
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A counterfactual and its metrics."""
+
+    counterfactual: Counterfactual
+    metrics: Metrics
+
+
+def evaluate_query(
+    query: Query,
+    targets: Sequence[Labels],
+    prototypes: PrototypeSet,
+    prototype_peaks: Sequence[NDArray[np.integer]],
+    model: BlackBox,
+    search: SparseSettings,
+    measure: EvaluationSettings,
+    real_records: RealRecords | None,
+    seed: Sequence[int],
+) -> tuple[Evaluated, ...]:
+    """Every method's counterfactual for every target, with its metrics; targets in order, methods in that of METHODS.
+
+    The result depends on the arguments alone. Noise is drawn once and shared by all counterfactuals of the query, so
+    that their differences are not differences of noise.
+
+    Args:
+        query: what to explain.
+        targets: label sets (5,); see `targets.single_targets`.
+        prototypes: see `explain_query`.
+        prototype_peaks: see `explain_query`.
+        model: the classifier.
+        search: of the sparse masks.
+        measure: of the metrics.
+        real_records: what `nearest_real_mv` compares with; None leaves it out, which saves most of the time.
+        seed: of the noise, such as (seed, ecg_id).
+
+    Raises:
+        InputError: as `explain_query`.
+    """
+    distances = dtw_distances(query.signal_mv, prototypes.signals_mv)
+    noise = draw_noise(len(measure.noise_levels), measure.noise_draws, query.signal_mv.shape, seed)
+    evaluated = []
+    for target in targets:
+        real_mv = None if real_records is None else real_records(target)
+        for found in explain_query(query, target, prototypes, prototype_peaks, distances, model, search):
+            evaluated.append(Evaluated(found, evaluate(query, found, noise, real_mv, model, measure)))
+    return tuple(evaluated)
+
+
+def evaluate(
+    query: Query,
+    found: Counterfactual,
+    noise: Signal,
+    real_mv: Signal | None,
+    model: BlackBox,
+    settings: EvaluationSettings,
+) -> Metrics:
+    """The metrics of one counterfactual.
+
+    Args:
+        query: what was explained.
+        found: its counterfactual.
+        noise: from `stability.draw_noise`, (levels, draws, 1000, 12).
+        real_mv: (N, 1000, 12) real records of the target to compare with, or None.
+        model: the classifier.
+        settings: how to measure.
+    """
+    labels = predict_labels(found.probabilities, model.thresholds)
+    margins = found.probabilities.astype(np.float64) - model.thresholds
+    validity = float(np.array_equal(labels, found.target) and not np.array_equal(labels, query.labels))
+    target_margin = float(margins[found.target].min())
+
+    difference = np.abs(found.signal_mv.astype(np.float64) - query.signal_mv)
+    share_changed = float((difference > settings.tolerance_sigma * settings.sigma_mv).mean())
+    mean_abs, rms = float(difference.mean()), float(np.sqrt(np.square(difference).mean()))
+
+    noisy = with_noise(found.signal_mv, settings.noise_levels, noise)
+    moved = shifted(found.signal_mv, settings.shifts)
+    of_disturbed = model.labels(np.concatenate([noisy, moved]))
+    noise_stability = share_kept(labels, of_disturbed[: len(noisy)])
+
+    return Metrics(
+        validity=validity,
+        target_present=float(labels[found.target].all()),
+        share_changed=share_changed,
+        l0_share=float((difference > 0).mean()),
+        mean_abs_mv=mean_abs,
+        rms_mv=rms,
+        mean_abs_sigma=mean_abs / settings.sigma_mv,
+        rms_sigma=rms / settings.sigma_mv,
+        max_abs_mv=float(difference.max()),
+        noise_stability=noise_stability,
+        temporal_stability=temporal_stability(found.signal_mv, moved, settings.sigma_mv),
+        shift_kept=share_kept(labels, of_disturbed[len(noisy) :]),
+        target_margin=target_margin,
+        worst_signed_margin=float(np.where(found.target, margins, -margins).min()),
+        quality=quality(validity, share_changed, noise_stability, target_margin, settings.weights),
+        changed_segments=changed_segments(found.mask),
+        joint_jump_mv=joint_jump(found.signal_mv, found.mask),
+        limb_lead_residual_mv=limb_lead_residual(found.signal_mv),
+        nearest_real_mv=nearest_real(found.signal_mv, real_mv),
+    )
+
+
+def quality(
+    validity: float, share_changed: float, noise_stability: float, margin: float, weights: QualityWeights
+) -> float:
+    """The composite Q of [CF] 5.5: validity, 1 - share changed, noise stability and margin, weighted and added."""
+    return (
+        weights.validity * validity
+        + weights.sparsity * (1 - share_changed)
+        + weights.stability * noise_stability
+        + weights.margin * margin
+    )
+
+
+def changed_segments(mask: Mask) -> float:
+    """How many runs of consecutive samples of one lead a mask (T, leads) has."""
+    begins = np.diff(mask.astype(np.int8), axis=0, prepend=0) == 1
+    return float(begins.sum())
+
+
+def nearest_real(signal_mv: Signal, real_mv: Signal | None) -> float:
+    """DTW distance in mV of a signal (T, leads) to the nearest of (N, T, leads) ([CF] eq. 7); NaN without any."""
+    if real_mv is None or not len(real_mv):
+        return np.nan
+    # A prototype is itself a real record. No distance is below 0, so the search can be left out.
+    if (real_mv == signal_mv).all(axis=(1, 2)).any():
+        return 0.0
+    return float(dtw_distances(signal_mv, real_mv).min())

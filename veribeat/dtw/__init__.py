@@ -1,0 +1,1 @@
+"""Dynamic time warping between 12-lead recordings: distances by the thousand, and single paths."""

@@ -1,0 +1,1 @@
+"""Prototypes: the real recordings that stand for their superclass, and how they are found."""
