@@ -1,6 +1,5 @@
 """`veribeat explain`: why one recording is predicted as it is, and what would have to change."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +12,14 @@ from flows.folders import new_folder
 from flows.workspace import Workspace
 from models.explanation import BackgroundDraws, ExplanationSettings, explain
 from tasks.attribute import BATCH, largest_divisor
+from tasks.counterfactuals import SHIFTS
 from tasks.explained import Explained, Sources
 from tasks.params.attribute import AttributeParams
 from tasks.params.counterfactuals import CounterfactualsParams
 from veribeat.attribution.draws import make_draws
 from veribeat.conventions import SAMPLING_RATE, SUPERCLASSES
 from veribeat.counterfactual.evaluation import EvaluationSettings, QualityWeights
+from veribeat.counterfactual.plausibility import amplitude_range
 from veribeat.counterfactual.sparse import SparseSettings
 from veribeat.counterfactual.targets import names_of
 from veribeat.data.any_record import EcgRecord, read_any_record
@@ -27,9 +28,6 @@ from veribeat.plots.ecg_paper import clinical_name
 from veribeat.prototypes.store import read_prototypes
 from veribeat.signal.chosen_window import window_at
 from veribeat.signal.windows import Window
-
-SHIFTS = (-2, -1, 1, 2)
-"""Samples by which a counterfactual is moved to see whether its prediction stays."""
 
 FILE_SEED = 0
 """Stands for the ecg_id of a record that has none, where draws are seeded by it."""
@@ -109,17 +107,17 @@ def _window(asked: Asked, recording: EcgRecord) -> Window:
 
 
 def _settings(params: CounterfactualsParams, explained: Explained, ecg_id: int | None) -> ExplanationSettings:
-    normalisation = json.loads((explained.sources.split / "normalisation.json").read_text(encoding="utf-8"))
     return ExplanationSettings(
         SparseSettings(**{**params.sparse.model_dump(), "keep_ratios": tuple(params.sparse.keep_ratios)}),
         EvaluationSettings(
-            sigma_mv=normalisation["std_mv"],
+            sigma_mv=explained.normalisation["std_mv"],
             tolerance_sigma=params.changed_share_of_sigma,
             noise_levels=tuple(params.noise_levels),
             noise_draws=params.noise_draws,
             shifts=SHIFTS,
             weights=QualityWeights(**params.quality.model_dump()),
         ),
+        amplitude_range(explained.signals, explained.rows("pool")),
         (params.seed, FILE_SEED if ecg_id is None else ecg_id),
     )
 

@@ -20,6 +20,7 @@ from veribeat.counterfactual.methods import (
     make_query,
     nearest_prototype,
 )
+from veribeat.counterfactual.plausibility import AmplitudeRange
 from veribeat.counterfactual.sparse import SparseSettings
 from veribeat.counterfactual.stability import draw_noise
 from veribeat.counterfactual.targets import default_target, label_set
@@ -31,10 +32,14 @@ from veribeat.signal.r_peaks import RPeaks, find_r_peaks
 
 @dataclass(frozen=True)
 class ExplanationSettings:
-    """How counterfactuals are searched for and judged; `noise_seed` is that of the noise stability."""
+    """How counterfactuals are searched for and judged.
+
+    `amplitudes` are those of real records, and `noise_seed` seeds the noise of the noise stability.
+    """
 
     search: SparseSettings
     measure: EvaluationSettings
+    amplitudes: AmplitudeRange
     noise_seed: tuple[int, ...]
 
 
@@ -118,10 +123,8 @@ def explain(
     wanted = label_set([default_target(query.labels, query.probabilities)] if target is None else target)
     distances = dtw_distances(query.signal_mv, prototypes.signals_mv)
     donor = nearest_prototype(query, wanted, prototypes, distances)
-    none = np.empty(0, dtype=np.int64)
-    peaks = [none] * len(
-        prototypes.ecg_ids
-    )  # finding them takes tens of milliseconds, and only the donor's are used
+    # Finding R-peaks takes tens of milliseconds per prototype, and no method looks at others than the donor's.
+    peaks = [np.empty(0, dtype=np.int64)] * len(prototypes.ecg_ids)
     peaks[donor] = find_r_peaks(prototypes.signals_mv[donor]).samples
     explained = explain_query(query, wanted, prototypes, peaks, distances, model, settings.search)
     found = explained[METHODS.index(method)]
@@ -131,7 +134,7 @@ def explain(
         query,
         r_peaks,
         found,
-        evaluate(query, found, noise, None, model, settings.measure),
+        evaluate(query, found, noise, settings.amplitudes, None, model, settings.measure),
         list_edits(query.signal_mv, found.signal_mv, found.mask),
         None if background is None else _attribute(classifier, query, wanted, background),
     )

@@ -1,5 +1,6 @@
 """What every stage of the explanation chain starts from: the cohort, its roles, and the classifier to be explained."""
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,9 +21,11 @@ from tasks.params.reading import read_section
 from tasks.params.train import ComputeParams
 from tasks.stage import OUT, digest, loaded_code_digest, output_folder, resume_file
 from veribeat.black_box import BlackBox
-from veribeat.conventions import SUPERCLASSES, UNITS_PER_MV
+from veribeat.conventions import SUPERCLASSES
 from veribeat.errors import InputError
 from veribeat.metrics.thresholds import predict_labels
+from veribeat.prototypes.candidates import are_candidates
+from veribeat.signal.stored_units import from_units
 
 
 @dataclass(frozen=True)
@@ -82,13 +85,20 @@ class Explained:
         return cls(sources, signals, records, roles, classifier)
 
     @cached_property
+    def normalisation(self) -> dict[str, float]:
+        """mean_mv and std_mv of the training folds."""
+        content = (self.sources.split / "normalisation.json").read_text(encoding="utf-8")
+        return {key: float(json.loads(content)[key]) for key in ("mean_mv", "std_mv")}
+
+    @cached_property
     def black_box(self) -> BlackBox:
         """The classifier without its insides."""
         return black_box(self.classifier.backbone, np.array(self.classifier.thresholds))
 
     def rows(self, role: str) -> NDArray[np.int64]:
         """Positions of the records with `role`, ascending."""
-        return self.roles.loc[self.roles[role], "row"].to_numpy(dtype=np.int64)
+        rows: NDArray[np.int64] = self.roles.loc[self.roles[role], "row"].to_numpy(dtype=np.int64)
+        return rows
 
     def ecg_ids(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The ecg_id of each of `rows`."""
@@ -96,11 +106,12 @@ class Explained:
 
     def signals_mv(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Signals (len(rows), 1000, 12) in mV."""
-        return self.signals[rows].astype(np.float32) / UNITS_PER_MV
+        return from_units(self.signals[rows])
 
     def true_labels(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Label sets (len(rows), 5) as recorded."""
-        return self.records[list(SUPERCLASSES)].to_numpy(dtype=bool)[rows]
+        labels: NDArray[np.bool_] = self.records[list(SUPERCLASSES)].to_numpy(dtype=bool)[rows]
+        return labels
 
     def probabilities(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Probabilities (len(rows), 5)."""
@@ -119,9 +130,8 @@ class Explained:
 
     def candidates(self) -> NDArray[np.int64]:
         """Rows of the pool with one superclass that is predicted, and nothing else ([CF] 4.7.1)."""
-        rows = self.correctly_predicted("pool")
-        single: NDArray[np.bool_] = self.true_labels(rows).sum(axis=1) == 1
-        return rows[single]
+        rows = self.rows("pool")
+        return rows[are_candidates(self.true_labels(rows), self.predicted_labels(rows))]
 
 
 def run_resumable(

@@ -1,7 +1,6 @@
 """Stage `prototypes`: typical records of each superclass, by DTW distance, embedding and clusters."""
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +15,9 @@ from tasks.params.cohort import CohortParams
 from tasks.params.prototypes import PrototypesParams
 from tasks.params.reading import read_section
 from tasks.stage import OUT, digest, run, write_json
-from veribeat.conventions import SUPERCLASSES
-from veribeat.dtw.distances import distances_from, squared_distances
+from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES
+from veribeat.dtw.distances import Measure, distances_from, dtw_distances
+from veribeat.dtw.squared import squared_distances
 from veribeat.plots.clusters import cluster_maps, silhouette_curves
 from veribeat.plots.style import save_png
 from veribeat.prototypes.clustering import Clustering, ClusterSettings, cluster
@@ -25,18 +25,226 @@ from veribeat.prototypes.store import PrototypeSet, write_prototypes
 
 SIMULATED_BANNER = "simulated cohort"
 
+MEASURES: dict[str, Measure] = {"euclidean": dtw_distances, "squared": squared_distances}
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The records of one superclass that may become its prototypes."""
+
+    ecg_ids: NDArray[np.int64]  # (N,)
+    signals_mv: NDArray[np.float32]  # (N, 1000, 12)
+    compared_mv: NDArray[np.float32]  # (N, 1000, 12), what distances are taken of
+
 
 @dataclass(frozen=True)
 class DistanceWorker:
-    """Takes one record at a time to its distances to those after it of its superclass."""
+    """Takes the distances of one candidate at a time to those after it of its superclass."""
 
-    signals_mv: NDArray[np.float32]  # (N, 1000, 12), superclass by superclass
-    ends: NDArray[np.int64]  # (N,) where the superclass of each record ends
+    classes: tuple[NDArray[np.float32], ...]  # of each superclass, (N, 1000, 12)
+    measure: Measure
 
     def prepare(self) -> Work:
-        """Nothing to load."""
+        """Number the candidates through."""
+        places = [(one, index) for one in self.classes for index in range(len(one))]
 
         def distances(item: int) -> NDArray[np.float64]:
-            return distances_from(self.signals_mv[item], self.signals_mv[item + 1 : self.ends[item]])
+            signals, index = places[item]
+            return distances_from(signals, index, self.measure)[index + 1 :]
 
         return distances
+
+
+def prototypes(
+    out: Path,
+    explained: Explained,
+    params: PrototypesParams,
+    conditions: pd.DataFrame | None,
+    resume: Path,
+    banner: str | None = None,
+) -> None:
+    """Write prototypes.h5, their table, the distances behind them, silhouettes.csv, prototypes.json and two figures.
+
+    `conditions` are those of the stage `rules`, where clusters are to be of rules. `resume` keeps finished distances.
+    """
+    candidates = _candidates(explained, conditions)
+    matrices = _distances(candidates, MEASURES[params.distance], resume)
+    settings = ClusterSettings(
+        dimensions=tuple(params.dimensions),
+        clusters=tuple(params.clusters),
+        smallest_class=params.smallest_class,
+        seed=params.seed,
+    )
+    clusterings = {name: cluster(matrix, settings) for name, matrix in matrices.items()}
+
+    found = _prototype_set(candidates, matrices, clusterings, _provenance(explained, params))
+    write_prototypes(out / "prototypes.h5", found)
+    _table(found).to_csv(out / "prototypes.csv", index=False, float_format="%.6f", lineterminator="\n")
+    _write_distances(out / "distances.h5", candidates, matrices, clusterings)
+    tried = [clustering.table.assign(superclass=name) for name, clustering in clusterings.items()]
+    columns = ["superclass", "dimensions", "clusters", "silhouette"]
+    pd.concat(tried)[columns].to_csv(
+        out / "silhouettes.csv", index=False, float_format="%.6f", lineterminator="\n"
+    )
+    write_json(out / "prototypes.json", _metrics(explained, clusterings))
+    (out / "figures").mkdir()
+    save_png(silhouette_curves(clusterings, banner), out / "figures" / "silhouettes.png")
+    save_png(cluster_maps(clusterings, banner), out / "figures" / "clusters.png")
+
+
+def _candidates(explained: Explained, conditions: pd.DataFrame | None) -> dict[str, Candidates]:
+    rows = explained.candidates()
+    labels, ecg_ids, signals = (
+        explained.true_labels(rows),
+        explained.ecg_ids(rows),
+        explained.signals_mv(rows),
+    )
+    compared = signals if conditions is None else signals * _in_rules(ecg_ids, conditions)
+    return {
+        name: Candidates(ecg_ids[of_class], signals[of_class], compared[of_class])
+        for name, of_class in zip(SUPERCLASSES, labels.T, strict=True)
+    }
+
+
+def _in_rules(ecg_ids: NDArray[np.int64], conditions: pd.DataFrame) -> NDArray[np.bool_]:
+    """Where each record (N, 1000, 12) has a condition; nowhere for one without a rule."""
+    mask = np.zeros((len(ecg_ids), RECORD_SAMPLES, len(LEADS)), dtype=np.bool_)
+    places = pd.Series(np.arange(len(ecg_ids)), index=ecg_ids)
+    leads = conditions["lead"].map({lead: place for place, lead in enumerate(LEADS)})
+    mask[places[conditions["ecg_id"]].to_numpy(), conditions["sample"].to_numpy(), leads.to_numpy()] = True
+    return mask
+
+
+def _distances(
+    candidates: dict[str, Candidates], measure: Measure, resume: Path
+) -> dict[str, NDArray[np.float64]]:
+    """The symmetric matrix (N, N) of each superclass."""
+    counts = [len(each.ecg_ids) for each in candidates.values()]
+    sizes = [count - index - 1 for count in counts for index in range(count)]
+    worker = DistanceWorker(tuple(each.compared_mv for each in candidates.values()), measure)
+    results = Results(resume, sizes, np.dtype(np.float64))
+    # The kernel lets go of Python's lock, and threads share what it compiles.
+    flat = complete(results, worker, "prototypes, rows of distances", threads=True)
+    matrices, start = {}, 0
+    for name, count in zip(candidates, counts, strict=True):
+        matrix = np.zeros((count, count))
+        pairs = count * (count - 1) // 2
+        matrix[np.triu_indices(count, 1)] = flat[start : start + pairs]
+        matrices[name] = matrix + matrix.T
+        start += pairs
+    return matrices
+
+
+def _prototype_set(
+    candidates: dict[str, Candidates],
+    matrices: dict[str, NDArray[np.float64]],
+    clusterings: dict[str, Clustering],
+    provenance: dict[str, str],
+) -> PrototypeSet:
+    parts = []
+    for name, clustering in clusterings.items():
+        for number, medoid in enumerate(clustering.medoids):
+            members = np.flatnonzero(clustering.labels == number)
+            others = members[members != medoid]
+            parts.append(
+                {
+                    "signals_mv": candidates[name].signals_mv[medoid],
+                    "ecg_ids": candidates[name].ecg_ids[medoid],
+                    "superclasses": name,
+                    "clusters": number,
+                    "cluster_sizes": len(members),
+                    "silhouettes": clustering.silhouettes[members].mean(),
+                    "mean_distances": matrices[name][medoid, others].mean() if len(others) else 0.0,
+                }
+            )
+    columns = {key: [part[key] for part in parts] for key in parts[0]} if parts else {}
+    signals = np.array(columns.get("signals_mv", ()), np.float32).reshape(-1, RECORD_SAMPLES, len(LEADS))
+    return PrototypeSet(
+        signals_mv=signals,
+        ecg_ids=np.array(columns.get("ecg_ids", ()), np.int64),
+        superclasses=tuple(columns.get("superclasses", ())),
+        clusters=np.array(columns.get("clusters", ()), np.int64),
+        cluster_sizes=np.array(columns.get("cluster_sizes", ()), np.int64),
+        silhouettes=np.array(columns.get("silhouettes", ()), np.float64),
+        mean_distances=np.array(columns.get("mean_distances", ()), np.float64),
+        provenance=provenance,
+    )
+
+
+def _provenance(explained: Explained, params: PrototypesParams) -> dict[str, str]:
+    """What the prototypes come from: digests of files by name, and the parameters."""
+    return {
+        **{file.name: digest(file) for file in explained.sources.files},
+        "backbone": explained.classifier.backbone_name,
+        "parameters": params.model_dump_json(),
+    }
+
+
+def _table(found: PrototypeSet) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "superclass": found.superclasses,
+            "cluster": found.clusters,
+            "ecg_id": found.ecg_ids,
+            "cluster_size": found.cluster_sizes,
+            "silhouette": found.silhouettes,
+            "mean_distance_mv": found.mean_distances,
+        }
+    )
+
+
+def _write_distances(
+    path: Path,
+    candidates: dict[str, Candidates],
+    matrices: dict[str, NDArray[np.float64]],
+    clusterings: dict[str, Clustering],
+) -> None:
+    """Write each superclass's candidates, their distances in mV, their embedding and their clusters."""
+    with h5py.File(path, "w") as file:
+        for name, matrix in matrices.items():
+            group = file.create_group(name)
+            group["ecg_id"] = candidates[name].ecg_ids
+            group["distance_mv"] = matrix
+            group["embedding"] = clusterings[name].embedding
+            group["cluster"] = clusterings[name].labels.astype(np.int64)
+
+
+def _metrics(explained: Explained, clusterings: dict[str, Clustering]) -> dict[str, dict[str, object]]:
+    """Per superclass: records of the pool that have it, candidates, and what was chosen."""
+    in_pool = explained.true_labels(explained.rows("pool")).sum(axis=0)
+    return {
+        name: {
+            "pool": int(count),
+            "candidates": len(clustering.labels),
+            "prototypes": len(clustering.medoids),
+            "dimensions": clustering.dimensions,
+            "silhouette": round(float(clustering.silhouettes.mean()), 6) if clustering.dimensions else None,
+        }
+        for (name, clustering), count in zip(clusterings.items(), in_pool, strict=True)
+    }
+
+
+def main() -> None:
+    """Run the stage for the arm named on the command line."""
+    (arm,) = sys.argv[1:]
+    params = read_section(PrototypesParams, "prototypes")
+    cohort = read_section(CohortParams, "cohort")
+    conditions = OUT / "rules" / "rules.parquet" if params.cluster_on == "rules" else None
+    run_resumable(
+        "prototypes",
+        arm,
+        [params],
+        lambda out, explained, resume: prototypes(
+            out,
+            explained,
+            params,
+            None if conditions is None else pd.read_parquet(conditions),
+            resume,
+            SIMULATED_BANNER if cohort.simulated else None,
+        ),
+        files=[conditions] if conditions else [],
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -211,6 +211,7 @@ def _explanation_stages(arm: str, params: Params, done: Mapping[str, Stage]) -> 
     prototypes = stage(
         "prototypes",
         inputs=(rules.output("rules.parquet"),) if by_rules else (),
+        params=("cohort",),
         files=("prototypes.h5", "prototypes.csv", "distances.h5", "silhouettes.csv", *PROTOTYPE_FIGURES),
         metrics=("prototypes.json",),
         artifacts=(

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.params.reading import Section
 
@@ -23,3 +23,9 @@ class RulesParams(Section):
     """Perturbed records per draw."""
 
     seed: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _a_box_is_bounded(self) -> "RulesParams":
+        if self.interval == "box" and self.perturbation == "gaussian":
+            raise ValueError("'interval: box' needs 'perturbation: uniform'; gaussian noise has no bounds")
+        return self

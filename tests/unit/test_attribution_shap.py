@@ -39,7 +39,7 @@ def test_the_error_is_that_of_the_mean_of_the_draws():
     found = shap_gradients(model, signal, background, [2], draws, 8).monte_carlo_error
     one_draw_each = np.arange(len(draws.alphas))
     as_replicates = type(draws)(draws.backgrounds, draws.alphas, one_draw_each, draws.shap_seed)
-    expected = expected_gradients(model, signal, background, [2], as_replicates, 20).monte_carlo_error
+    expected = expected_gradients(model, signal, background, [2], as_replicates, 8).monte_carlo_error
     assert found == pytest.approx(expected, rel=1e-4)
 
 

@@ -12,6 +12,7 @@ from veribeat.counterfactual.evaluation import (
     Evaluated,
     EvaluationSettings,
     QualityWeights,
+    RealRecords,
     changed_segments,
     evaluate,
     evaluate_query,
@@ -19,6 +20,7 @@ from veribeat.counterfactual.evaluation import (
     quality,
 )
 from veribeat.counterfactual.methods import METHODS, Counterfactual, Query, make_query
+from veribeat.counterfactual.plausibility import AmplitudeRange
 from veribeat.counterfactual.sparse import SparseSettings
 from veribeat.counterfactual.stability import draw_noise
 from veribeat.counterfactual.targets import label_set, names_of, single_targets
@@ -37,6 +39,7 @@ MEASURE = EvaluationSettings(
 NOISE = draw_noise(3, 10, SHAPE, (1, 2))
 PROTOTYPES = prototype_set(["NORM", "MI", "STTC"])
 PROTOTYPE_PEAKS = [PEAKS] * 3
+ANYTHING = AmplitudeRange(np.full(12, -9.0), np.full(12, 9.0))
 
 
 def changed_query(target: list[str], probabilities: list[float]) -> tuple[Query, Counterfactual]:
@@ -68,17 +71,15 @@ def always(probabilities: list[float]) -> BlackBox:
 
 def metrics_of(target: list[str], probabilities: list[float]) -> dict[str, float]:
     query, found = changed_query(target, probabilities)
-    return asdict(evaluate(query, found, NOISE, None, always(probabilities), MEASURE))
+    return asdict(evaluate(query, found, NOISE, ANYTHING, None, always(probabilities), MEASURE))
 
 
 def evaluated_query() -> tuple[Evaluated, ...]:
     model = level_model()
     query = make_query(recording("NORM", seed=60), PEAKS[:-1] + 20, model)
     targets = single_targets(query.labels, PROTOTYPES.superclasses)
-    real = PROTOTYPES.signals_mv
-    return evaluate_query(
-        query, targets, PROTOTYPES, PROTOTYPE_PEAKS, model, SEARCH, MEASURE, lambda _: real, (1, 7)
-    )
+    real = RealRecords(ANYTHING, lambda _: PROTOTYPES.signals_mv)
+    return evaluate_query(query, targets, PROTOTYPES, PROTOTYPE_PEAKS, model, SEARCH, MEASURE, real, (1, 7))
 
 
 def test_differences_are_measured_in_shares_mv_and_sigma() -> None:
@@ -134,11 +135,18 @@ def test_noise_and_shifts_that_turn_the_prediction_are_counted() -> None:
         probabilities[:6, 4], probabilities[-1, 4] = 1, 1
         return probabilities
 
-    metrics = evaluate(query, found, NOISE, None, BlackBox(half_turned, np.full(5, 0.5)), MEASURE)
+    metrics = evaluate(query, found, NOISE, ANYTHING, None, BlackBox(half_turned, np.full(5, 0.5)), MEASURE)
     assert batches == [34]
     assert metrics.noise_stability == 24 / 30
     assert metrics.shift_kept == 3 / 4
     assert metrics.quality == pytest.approx(0.4 + 0.3 * (1 - 50 / 12000) + 0.2 * 24 / 30 + 0.1 * 0.5)
+
+
+def test_samples_outside_of_the_amplitudes_of_real_records_are_counted() -> None:
+    query, found = changed_query(["MI"], [0, 1, 0, 0, 0])
+    found.signal_mv[:30, 7] = 9.5
+    metrics = evaluate(query, found, NOISE, ANYTHING, None, always([0, 1, 0, 0, 0]), MEASURE)
+    assert metrics.share_outside_range == 30 / 12000
 
 
 def test_quality_adds_its_parts() -> None:
@@ -185,7 +193,15 @@ def test_targets_do_not_depend_on_each_other() -> None:
     model = level_model()
     query = make_query(recording("NORM", seed=60), PEAKS[:-1] + 20, model)
     alone = evaluate_query(
-        query, [label_set(["STTC"])], PROTOTYPES, PROTOTYPE_PEAKS, model, SEARCH, MEASURE, None, (1, 7)
+        query,
+        [label_set(["STTC"])],
+        PROTOTYPES,
+        PROTOTYPE_PEAKS,
+        model,
+        SEARCH,
+        MEASURE,
+        RealRecords(ANYTHING, None),
+        (1, 7),
     )
     among = evaluated_query()[len(METHODS) :]
     for one, other in zip(alone, among, strict=True):

@@ -14,7 +14,11 @@ NORM_ONLY = np.array([True, False, False, False, False])
 def rule_of(conditions, kept=True, precision=1.0):
     """A rule from (time, lead, low, high)."""
     times, leads, low, high = (np.array(column) for column in zip(*conditions, strict=True))
-    bounds = (low.astype(np.float32), high.astype(np.float32)) if kept else (np.full(len(low), np.nan),) * 2
+    bounds = (
+        (low.astype(np.float32), high.astype(np.float32))
+        if kept
+        else (np.full(len(low), np.nan, dtype=np.float32),) * 2
+    )
     return Rule(times, leads, *bounds, kept, "" if kept else "a reason", 0.5, precision, 3001)
 
 
@@ -34,13 +38,13 @@ def test_covering_is_the_same_as_looking_at_all_conditions_at_once():
     rng = np.random.default_rng(5)
     signals = rng.normal(size=(400, 1000, 12)).astype(np.float32)
     times, leads = np.nonzero(rng.random((1000, 12)) < 0.004)
-    low = signals[7, times, leads] - np.float32(2.5)
-    high = signals[7, times, leads] + np.float32(2.5)
+    low = signals[7, times, leads] - np.float32(3)
+    high = signals[7, times, leads] + np.float32(3)
     rule = Rule(times, leads, low, high, True, "", 1.0, 1.0, 1)
     values = signals[:, times, leads]
     expected = ((values > low) & (values <= high)).all(axis=1)
-    assert 1 < len(times) // 16  # several looks
-    assert expected[7]
+    assert len(times) > 2 * 16  # several looks
+    assert 1 < expected.sum() < 400
     assert np.array_equal(covers(rule, signals), expected)
 
 
@@ -86,17 +90,10 @@ def test_the_summary_has_every_rule_and_says_why_one_is_missing():
 
 
 def test_without_rules_the_tables_have_their_columns_and_types():
-    for empty, full in (
-        (conditions_table([], 0.0, 1.0), conditions_table(named([WIDE] * 3), 0.0, 1.0)),
-        (summary_table([]), summary_table(named([WIDE] * 3))),
-    ):
-        assert len(empty) == 0
-        assert list(empty) == list(full)
-    assert conditions_table([], 0.0, 1.0).dtypes.equals(full_types())
-
-
-def full_types():
-    return conditions_table(named([WIDE] * 3), 0.0, 1.0).dtypes
+    rules = named([WIDE] * 3)
+    assert len(conditions_table([], 0.0, 1.0)) == len(summary_table([])) == 0
+    assert conditions_table([], 0.0, 1.0).dtypes.equals(conditions_table(rules, 0.0, 1.0).dtypes)
+    assert summary_table([]).dtypes.equals(summary_table(rules).dtypes)
 
 
 def test_runs_of_a_lead_become_one_text_with_the_widest_bounds():
@@ -147,3 +144,9 @@ def test_ablation_counts_rules_and_conditions_per_percentile():
 def test_table_6_is_complete():
     assert [row.percentile for row in TABLE_6] == [45, 50, 70, 90, 95]
     assert max(TABLE_6, key=lambda row: row.features_mean).percentile == 90
+
+
+def test_the_longest_runs_are_kept_in_the_order_of_leads_and_times():
+    times, leads = np.array([1, 2, 3, 50, 7, 8, 9]), np.array([1, 1, 1, 0, 5, 5, 5])
+    texts = rule_texts(times, leads, np.zeros(7), np.ones(7), most=2)
+    assert texts == ["lead II, 0.01-0.03 s: 0.00 to 1.00 mV", "lead AVF, 0.07-0.09 s: 0.00 to 1.00 mV"]

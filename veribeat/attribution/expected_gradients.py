@@ -112,4 +112,5 @@ def relative_error(variances: NDArray[np.float64], values: NDArray[np.float64]) 
     0 for a class whose logit nothing changes: its values are 0, all draws agree on that.
     """
     variance, size = variances.mean(axis=(1, 2)), np.square(values).mean(axis=(1, 2))
-    return np.sqrt(np.divide(variance, size, out=np.zeros_like(size), where=size > 0))
+    ratio: NDArray[np.float64] = np.divide(variance, size, out=np.zeros_like(size), where=size > 0)
+    return np.sqrt(ratio)

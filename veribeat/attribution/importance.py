@@ -12,4 +12,5 @@ def lead_shares(values: NDArray[np.float32]) -> NDArray[np.float64]:
     """
     sums = np.abs(values).sum(axis=1, dtype=np.float64)
     totals = sums.sum(axis=1, keepdims=True)
-    return np.divide(sums, totals, out=np.full_like(sums, np.nan), where=totals > 0)
+    shares: NDArray[np.float64] = np.divide(sums, totals, out=np.full_like(sums, np.nan), where=totals > 0)
+    return shares

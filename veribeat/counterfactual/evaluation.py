@@ -8,16 +8,18 @@ from numpy.typing import NDArray
 
 from veribeat.black_box import BlackBox
 from veribeat.counterfactual.methods import Counterfactual, Query, explain_query
-from veribeat.counterfactual.plausibility import joint_jump, limb_lead_residual
+from veribeat.counterfactual.plausibility import (
+    AmplitudeRange,
+    joint_jump,
+    limb_lead_residual,
+    share_outside,
+)
 from veribeat.counterfactual.sparse import Mask, Signal, SparseSettings
 from veribeat.counterfactual.stability import draw_noise, share_kept, shifted, temporal_stability, with_noise
 from veribeat.counterfactual.targets import Labels
 from veribeat.dtw.distances import dtw_distances
 from veribeat.metrics.thresholds import predict_labels
 from veribeat.prototypes.store import PrototypeSet
-
-RealRecords = Callable[[Labels], Signal]
-"""A target label set (5,) to the real records (N, 1000, 12) in mV that have just these labels."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,18 @@ class EvaluationSettings:
 
 
 @dataclass(frozen=True)
+class RealRecords:
+    """Real records to compare counterfactuals with.
+
+    `amplitudes` are what they have in each lead. `of_target` returns, for a label set (5,), the records (N, 1000, 12)
+    in mV that have just these labels; None leaves `nearest_real_mv` out, which saves two fifths of the time.
+    """
+
+    amplitudes: AmplitudeRange
+    of_target: Callable[[Labels], Signal] | None
+
+
+@dataclass(frozen=True)
 class Metrics:
     """The metrics of one counterfactual x' of a query x; shares and rates are from 0 to 1.
 
@@ -63,7 +77,7 @@ class Metrics:
       over all five labels of p - t where wanted and t - p where not, so that it is below 0 where a label is wrong;
     - `quality`: Q of section 5.5;
     - `changed_segments`: runs of samples of one lead that were taken from the donor; `joint_jump_mv`,
-      `limb_lead_residual_mv`: see `plausibility`;
+      `limb_lead_residual_mv`, `share_outside_range` (of all samples): see `plausibility`;
     - `nearest_real_mv`: DTW distance in mV (eq. 7) to the nearest real record with the target's labels; NaN without
       records to compare with. 0 for a prototype that is among them.
     """
@@ -86,6 +100,7 @@ class Metrics:
     changed_segments: float
     joint_jump_mv: float
     limb_lead_residual_mv: float
+    share_outside_range: float
     nearest_real_mv: float
 
 
@@ -105,7 +120,7 @@ def evaluate_query(
     model: BlackBox,
     search: SparseSettings,
     measure: EvaluationSettings,
-    real_records: RealRecords | None,
+    real: RealRecords,
     seed: Sequence[int],
 ) -> tuple[Evaluated, ...]:
     """Every method's counterfactual for every target, with its metrics; targets in order, methods in that of METHODS.
@@ -121,7 +136,7 @@ def evaluate_query(
         model: the classifier.
         search: of the sparse masks.
         measure: of the metrics.
-        real_records: what `nearest_real_mv` compares with; None leaves it out, which saves most of the time.
+        real: what to compare with.
         seed: of the noise, such as (seed, ecg_id).
 
     Raises:
@@ -131,9 +146,10 @@ def evaluate_query(
     noise = draw_noise(len(measure.noise_levels), measure.noise_draws, query.signal_mv.shape, seed)
     evaluated = []
     for target in targets:
-        real_mv = None if real_records is None else real_records(target)
+        real_mv = None if real.of_target is None else real.of_target(target)
         for found in explain_query(query, target, prototypes, prototype_peaks, distances, model, search):
-            evaluated.append(Evaluated(found, evaluate(query, found, noise, real_mv, model, measure)))
+            metrics = evaluate(query, found, noise, real.amplitudes, real_mv, model, measure)
+            evaluated.append(Evaluated(found, metrics))
     return tuple(evaluated)
 
 
@@ -141,6 +157,7 @@ def evaluate(
     query: Query,
     found: Counterfactual,
     noise: Signal,
+    amplitudes: AmplitudeRange,
     real_mv: Signal | None,
     model: BlackBox,
     settings: EvaluationSettings,
@@ -151,7 +168,8 @@ def evaluate(
         query: what was explained.
         found: its counterfactual.
         noise: from `stability.draw_noise`, (levels, draws, 1000, 12).
-        real_mv: (N, 1000, 12) real records of the target to compare with, or None.
+        amplitudes: of real records.
+        real_mv: (N, 1000, 12) real records of the target, or None.
         model: the classifier.
         settings: how to measure.
     """
@@ -188,6 +206,7 @@ def evaluate(
         changed_segments=changed_segments(found.mask),
         joint_jump_mv=joint_jump(found.signal_mv, found.mask),
         limb_lead_residual_mv=limb_lead_residual(found.signal_mv),
+        share_outside_range=share_outside(found.signal_mv, amplitudes),
         nearest_real_mv=nearest_real(found.signal_mv, real_mv),
     )
 

@@ -36,6 +36,9 @@ HEAT_SAMPLES: Final = 4
 SATURATED: Final = 0.99
 """Share of the columns that lie within the scale of colours; the rest have the colour of its ends."""
 
+UNDERLINE_MM: Final = 1
+"""Where attributions colour the paper, what was changed is underlined, not shaded."""
+
 COLOUR_BAR_MM: Final = 16
 """Height of the strip below the paper that explains the colours of attributions."""
 
@@ -113,7 +116,8 @@ def overlay_figure(
     Args:
         query: the recording that is explained.
         other: what it is compared with.
-        mask: (1000, 12) where `other` is to be seen: what was changed, which is shaded. None: everywhere, no shading.
+        mask: (1000, 12) where `other` is to be seen: what was changed, which is shaded, or underlined where
+            there is `heat`. None: everywhere, without shading.
         heat: attributions behind the traces.
         banner: a line above the figure, such as "simulated cohort".
         start_s: time of the first sample, in s.
@@ -134,7 +138,7 @@ def overlay_figure(
             _draw_heat(paper, heat)
         shown = other.signal_mv
         if mask is not None:
-            _shade(paper, mask)
+            _shade(paper, mask, depth_mm=None if heat is None else UNDERLINE_MM)
             shown = np.where(_with_neighbours(mask), other.signal_mv, np.nan)
         draw_trace(paper, shown, OTHER_COLOUR, width=1.4)
         draw_trace(paper, query.signal_mv)
@@ -165,20 +169,16 @@ def _with_neighbours(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return wider
 
 
-def _shade(paper: Paper, mask: NDArray[np.bool_]) -> None:
+def _shade(paper: Paper, mask: NDArray[np.bool_], depth_mm: float | None) -> None:
+    """Shade what `mask` (1000, 12) says in the strip of each lead, or no more than its lowest `depth_mm`."""
     for lead, (top, bottom) in enumerate(pairwise(paper.edges_mm)):
         edges = np.flatnonzero(np.diff(mask[:, lead], prepend=False, append=False)) - 0.5
         spans = [
             (start * MM_PER_SAMPLE, (end - start) * MM_PER_SAMPLE) for start, end in edges.reshape(-1, 2)
         ]
-        paper.axes.broken_barh(
-            spans,
-            (bottom, top - bottom),
-            facecolor=to_rgba(CHANGED_COLOUR, 0.22),
-            edgecolor=OTHER_COLOUR,
-            linewidth=0.4,
-            zorder=0.7,
-        )
+        height = top - bottom if depth_mm is None else depth_mm
+        colour = to_rgba(CHANGED_COLOUR, 0.25 if depth_mm is None else 1)
+        paper.axes.broken_barh(spans, (bottom, height), facecolor=colour, linewidth=0, zorder=0.7)
 
 
 def _draw_heat(paper: Paper, heat: Heat) -> None:

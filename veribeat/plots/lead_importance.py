@@ -12,6 +12,11 @@ from veribeat.plots.style import GREY, SUPERCLASS_COLOURS, add_banner, drawing, 
 GROUP = 0.8
 """Width of the bars of one lead together; leads are 1 apart."""
 
+CAVEAT = (
+    "Shares say where attributions are large, not whether they speak for the class. "
+    "They grow with a lead's amplitude."
+)
+
 
 def lead_importance_chart(
     shares: pd.DataFrame, rows: Mapping[str, int], banner: str | None = None, title: str = "Lead importance"
@@ -35,16 +40,13 @@ def lead_importance_chart(
             label = f"{name} ({rows[name]})"
             axes.bar(left, heights, width, align="edge", color=SUPERCLASS_COLOURS[name], label=label)
         equal = 100 / len(LEADS)
-        axes.axhline(equal, color=GREY, linewidth=0.8, linestyle=(0, (3, 3)), label="equal shares")
+        line = axes.axhline(equal, color=GREY, linewidth=0.8, linestyle=(0, (3, 3)), label="equal shares")
         axes.set(title=title, ylabel="mean share of |attribution|, %", xlim=(-0.6, len(LEADS) - 0.4))
         axes.set_xticks(leads, LEADS)
         axes.tick_params(axis="x", length=0)
         axes.grid(visible=False, axis="x")
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), title="predicted class (rows)", alignment="left")
-        figure.supxlabel(
-            "A large share says that the logit depends on a lead there, not whether the lead speaks for the class.",
-            fontsize=8,
-            color=GREY,
-        )
+        handles = [*axes.containers, line]
+        axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), title="predicted class (rows)")
+        figure.supxlabel(CAVEAT, fontsize=8, color=GREY)
         add_banner(figure, banner)
     return figure

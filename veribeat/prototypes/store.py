@@ -7,8 +7,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES, UNITS_PER_MV
+from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES
 from veribeat.errors import InputError
+from veribeat.signal.stored_units import from_units, to_units
 
 CONTENT = "veribeat prototypes"
 """What the file says it is; readers refuse others."""
@@ -64,17 +65,11 @@ def write_prototypes(path: Path, prototypes: PrototypeSet) -> None:
     """Write the file whole or not at all.
 
     Signals are rounded to stored units of 1/1000 mV, which changes nothing in recordings that came from such units.
-
-    Raises:
-        InputError: a signal beyond what stored units can hold (32.767 mV).
     """
-    stored = np.rint(prototypes.signals_mv.astype(np.float64) * UNITS_PER_MV)
-    if not (np.abs(stored) <= np.iinfo(np.int16).max).all():
-        raise InputError(f"A prototype exceeds {np.iinfo(np.int16).max / UNITS_PER_MV} mV or is not finite.")
     scratch = path.with_name(f".{path.name}.part")
-    with h5py.File(scratch, "w") as file:
+    with h5py.File(scratch, "w", libver="latest") as file:  # formats with checksums of all that is not an array
         file.attrs["content"] = CONTENT
-        _add(file, "signals", stored.astype(np.int16))
+        _add(file, "signals", to_units(prototypes.signals_mv))
         _add(file, "superclasses", np.array(prototypes.superclasses, dtype="S4"))
         for name, kind in _NUMBERS.items():
             _add(file, name, getattr(prototypes, name).astype(kind))
@@ -97,7 +92,7 @@ def read_prototypes(path: Path) -> PrototypeSet:
             if file.attrs.get("content") != CONTENT:
                 raise InputError(f"{path} does not hold prototypes; give the file that the stage prototypes wrote.")
             return PrototypeSet(
-                signals_mv=file["signals"][:].astype(np.float32) / np.float32(UNITS_PER_MV),
+                signals_mv=from_units(file["signals"][:]),
                 superclasses=tuple(name.decode("ascii") for name in file["superclasses"][:]),
                 provenance=dict(file["provenance"].attrs),
                 **{name: file[name][:].astype(kind) for name, kind in _NUMBERS.items()},

@@ -40,15 +40,11 @@ def _row(
     values: NDArray[np.float32], ecg_ids: NDArray[np.integer], percentile: float, make: MakeRule
 ) -> dict[str, float]:
     threshold = importance_threshold(values, np.arange(len(ecg_ids)), percentile)
+    made = (make(row, important(values[row], threshold)) for row in range(len(ecg_ids)))
     rules = pd.DataFrame(
-        [
-            {"ecg_id": ecg_id, "features": len(rule.times), **_figures(rule)}
-            for ecg_id, rule in (
-                (int(ecg_id), make(row, important(values[row], threshold)))
-                for row, ecg_id in enumerate(ecg_ids)
-            )
-        ]
-    )
+        [(len(rule.times), rule.kept, rule.precision, rule.forwards) for rule in made],
+        columns=["features", "kept", "precision", "forwards"],
+    ).assign(ecg_id=ecg_ids)
     found = rules[rules["kept"]]
     return {
         "percentile": percentile,
@@ -60,7 +56,3 @@ def _row(
         "precision": found["precision"].mean(),
         "forwards": rules["forwards"].mean(),
     }
-
-
-def _figures(rule: Rule) -> dict[str, float]:
-    return {"kept": rule.kept, "precision": rule.precision, "forwards": rule.forwards}

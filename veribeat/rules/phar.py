@@ -117,8 +117,8 @@ def _precision(
 ) -> float:
     centre, reach = (low_mv + high_mv) / np.float32(2), (high_mv - low_mv) / np.float32(2)
     batches = uniform_batches(samples, len(centre), [*seed, 2])
-    kept = [np.count_nonzero(trial.keeps(centre + reach * batch)) for batch in batches]
-    return sum(kept) / samples
+    kept = sum(np.count_nonzero(trial.keeps(centre + reach * batch)) for batch in batches)
+    return float(kept / samples)
 
 
 def _no_rule(times: NDArray[np.int64], leads: NDArray[np.int64], reason: str, forwards: int) -> Rule:

@@ -11,6 +11,7 @@ def rule_texts(
     leads: NDArray[np.integer],
     low_mv: NDArray[np.floating],
     high_mv: NDArray[np.floating],
+    most: int | None = None,
 ) -> list[str]:
     """Return texts such as "lead V2, 1.32-1.36 s: 0.21 to 0.48 mV", by lead, then by time.
 
@@ -22,6 +23,7 @@ def rule_texts(
         leads: (F,) their indices into LEADS.
         low_mv: (F,).
         high_mv: (F,).
+        most: texts, those of the longest runs; None: all.
     """
     if not len(times):
         return []
@@ -31,9 +33,11 @@ def rule_texts(
     ends = np.append(starts[1:], len(time)) - 1
     lowest = np.minimum.reduceat(low_mv[order], starts)
     highest = np.maximum.reduceat(high_mv[order], starts)
+    longest = np.sort(np.argsort(starts - ends, kind="stable")[:most])
+    rows = zip(starts[longest], ends[longest], lowest[longest], highest[longest], strict=True)
     return [
         f"lead {LEADS[lead[first]]}, {_seconds(time[first], time[last])}: {low:.2f} to {high:.2f} mV"
-        for first, last, low, high in zip(starts, ends, lowest, highest, strict=True)
+        for first, last, low, high in rows
     ]
 
 

@@ -10,6 +10,21 @@ from veribeat.conventions import LEADS
 from veribeat.rules.phar import Rule
 from veribeat.rules.quality import Quality
 
+SUMMARY_TYPES = {
+    "ecg_id": "int64",
+    "superclass": "object",
+    "features": "int64",
+    "kept": "bool",
+    "reason": "object",
+    "scale": "float64",
+    "precision": "float64",
+    "forwards": "int64",
+    "covered": "int64",
+    "coverage": "float64",
+    "confidence": "float64",
+}
+"""Columns of `summary_table` and their types, also where there is no rule."""
+
 
 @dataclass(frozen=True, eq=False)
 class NamedRule:
@@ -50,7 +65,6 @@ def summary_table(rules: Sequence[NamedRule]) -> pd.DataFrame:
     Columns: ecg_id, superclass, features (important ones), kept, reason, scale, precision, forwards, covered,
     coverage, confidence; as `Rule` and `Quality` describe them.
     """
-    columns = ["ecg_id", "superclass", "features", "kept", "reason", "scale", "precision", "forwards"]
     rows = [
         {
             "ecg_id": named.ecg_id,
@@ -65,7 +79,7 @@ def summary_table(rules: Sequence[NamedRule]) -> pd.DataFrame:
         }
         for named in rules
     ]
-    return pd.DataFrame(rows, columns=[*columns, "covered", "coverage", "confidence"])
+    return pd.DataFrame(rows, columns=list(SUMMARY_TYPES)).astype(SUMMARY_TYPES)
 
 
 def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:

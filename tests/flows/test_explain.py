@@ -1,0 +1,271 @@
+"""`veribeat explain`: what it writes for records of the cohort and of others, and what it refuses."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from command_line import call
+from recordings import write_recording
+from ruamel.yaml import YAML
+
+from models.bundle import Classifier
+from veribeat.conventions import LEADS, SAMPLING_RATE, SUPERCLASSES
+from veribeat.prototypes.store import PrototypeSet, write_prototypes
+from veribeat.signal.stored_units import from_units
+from veribeat.simulation.cohort import simulate_cohort
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+REFERENCE = REPOSITORY / "reference" / "ptbxl-cnn_gru_flow"
+RECORDS = 64
+FILES = {
+    "explanation.json",
+    "signals.npz",
+    *(f"{name}.{kind}" for name in ("query", "counterfactual", "heat") for kind in ("png", "svg")),
+}
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Simulated records, a network that was trained on PTB-XL, and prototypes of all superclasses but HYP."""
+    path = tmp_path_factory.mktemp("explain") / "workspace"
+    (path / ".dvc").mkdir(parents=True)
+    params = YAML(typ="safe").load(REPOSITORY / "params.yaml")
+    params["cohort"]["source"] = "simulated"
+    params["explain"]["arm"] = "baseline"
+    params["attribute"] |= {"method": "expected_gradients", "draws": 20, "replicates": 2}
+    YAML().dump(params, path / "params.yaml")
+    out = path / "out"
+    for stage in ("ingest", "split", "prototypes"):
+        (out / stage).mkdir(parents=True)
+    for stage, file in (("train", "model.pt"), ("calibrate", "classifier.json")):
+        (out / f"{stage}-baseline").mkdir()
+        shutil.copyfile(REFERENCE / file, out / f"{stage}-baseline" / file)
+
+    cohort = simulate_cohort(RECORDS, seed=3, wrong_label_share=0.0, noise=0.2)
+    np.save(out / "ingest" / "signals.npy", cohort.signals)
+    predicted = labels_of(cohort.signals)
+    records = pd.DataFrame({"ecg_id": np.arange(RECORDS) + 1})
+    for name in SUPERCLASSES:
+        records[name] = [name in labels for labels in predicted]
+    records.to_parquet(out / "ingest" / "records.parquet")
+    rows = np.arange(RECORDS)
+    roles = pd.DataFrame(
+        {"row": rows, "ecg_id": records["ecg_id"], "background": rows >= 40, "pool": rows >= 20}
+    )
+    roles.to_parquet(out / "split" / "roles.parquet")
+    (out / "split" / "normalisation.json").write_text('{"mean_mv": 0.0, "records": 20, "std_mv": 0.24}')
+
+    donors = [row for name in SUPERCLASSES[:-1] for row in rows_predicted(predicted, name)[-2:]]
+    count = len(donors)
+    prototypes = PrototypeSet(
+        signals_mv=from_units(cohort.signals[donors]),
+        ecg_ids=np.array(donors) + 1,
+        superclasses=tuple(predicted[row][0] for row in donors),
+        clusters=np.zeros(count, dtype=np.int64),
+        cluster_sizes=np.full(count, 7),
+        silhouettes=np.full(count, np.nan),
+        mean_distances=np.full(count, 50.0),
+        provenance={"arm": "baseline"},
+    )
+    write_prototypes(out / "prototypes" / "prototypes.h5", prototypes)
+    return path
+
+
+def labels_of(signals: np.ndarray) -> list[tuple[str, ...]]:
+    classifier = Classifier.load(REFERENCE)
+    return classifier.labels(classifier.probabilities(from_units(signals)))
+
+
+def rows_predicted(predicted: list[tuple[str, ...]], *names: str) -> list[int]:
+    return [row for row, labels in enumerate(predicted) if labels == names]
+
+
+@pytest.fixture(scope="module")
+def signals(workspace: Path) -> np.ndarray:
+    stored: np.ndarray = np.load(workspace / "out" / "ingest" / "signals.npy")
+    return stored
+
+
+@pytest.fixture(scope="module")
+def ill(signals: np.ndarray) -> str:
+    """The ecg_id of a record that is predicted as MI alone."""
+    return str(rows_predicted(labels_of(signals), "MI")[0] + 1)
+
+
+@pytest.fixture(scope="module")
+def explained(workspace: Path, ill: str) -> Path:
+    """The folder of one explanation; not to be changed."""
+    folder = workspace.parent / "explained"
+    assert explain(workspace, folder, ill) == 0
+    return folder
+
+
+def explain(workspace: Path, folder: Path, *arguments: str) -> int:
+    return call("explain", *arguments, "--out", str(folder), "--workspace", str(workspace))
+
+
+def read(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "explanation.json").read_text(encoding="utf-8"))
+    return content
+
+
+def test_what_is_written_is_what_the_classifier_says(explained: Path, signals: np.ndarray, ill: str) -> None:
+    assert {file.name for file in explained.iterdir()} == FILES
+    found, arrays = read(explained), np.load(explained / "signals.npz")
+    query, counterfactual, changed = (arrays[name] for name in ("query_mv", "counterfactual_mv", "changed"))
+    assert (query == from_units(signals[int(ill) - 1])).all()
+    assert (query == counterfactual)[~changed].all()
+    classifier = Classifier.load(REFERENCE)
+    for part, signal in (("query", query), ("counterfactual", counterfactual)):
+        probabilities = classifier.probabilities(signal[None])
+        written = [found[part]["probabilities"][name] for name in SUPERCLASSES]
+        assert written == pytest.approx(probabilities[0], abs=1e-6)
+        assert found[part]["labels"] == list(classifier.labels(probabilities)[0])
+    assert found["query"]["labels"] == ["MI"]
+    assert found["target"] == ["NORM"]
+    assert found["method"] == "aligned_sparse"
+    assert found["counterfactual"]["valid"] == (found["counterfactual"]["labels"] == ["NORM"])
+    assert found["prototype"]["superclass"] == "NORM"
+    assert found["prototype"]["silhouette"] is None
+    assert found["model"]["thresholds"] == dict(zip(SUPERCLASSES, classifier.thresholds, strict=True))
+    assert (found["record"], found["ecg_id"], found["start_s"], found["end_s"]) == (ill, int(ill), 0.0, 10.0)
+
+
+def test_edits_are_all_that_was_changed(explained: Path) -> None:
+    arrays = np.load(explained / "signals.npz")
+    difference = arrays["counterfactual_mv"].astype(float) - arrays["query_mv"]
+    listed = np.zeros_like(arrays["changed"])
+    for edit in read(explained)["edits"]:
+        span = slice(*(round(edit[name] * SAMPLING_RATE) for name in ("start_s", "end_s")))
+        piece = difference[span, LEADS.index(edit["lead"])]
+        listed[span, LEADS.index(edit["lead"])] = True
+        assert edit["mean_mv"] == pytest.approx(piece.mean(), abs=1e-6)
+        assert abs(edit["largest_mv"]) == pytest.approx(np.abs(piece).max(), abs=1e-6)
+    assert listed.any()
+    assert (listed == arrays["changed"]).all()
+
+
+def test_predicted_and_target_superclass_are_attributed(explained: Path) -> None:
+    found, values = read(explained)["attributions"], np.load(explained / "signals.npz")["attributions"]
+    assert [each["superclass"] for each in found] == ["NORM", "MI"]
+    assert values.shape == (2, 1000, 12)
+    for each, of_class in zip(found, values, strict=True):
+        assert 0 < each["monte_carlo_error"] < 1
+        assert sum(each["lead_shares"].values()) == pytest.approx(1, abs=1e-5)
+        share = np.abs(of_class[:, LEADS.index("V2")]).sum() / np.abs(of_class).sum()
+        assert each["lead_shares"]["V2"] == pytest.approx(share, abs=1e-6)
+        assert of_class.sum() * (each["logit"] - each["baseline_logit"]) > 0
+
+
+def test_the_same_call_writes_the_same_bytes(
+    workspace: Path, explained: Path, ill: str, tmp_path: Path
+) -> None:
+    assert explain(workspace, tmp_path / "again", ill, "--target", "NORM") == 0
+    for name in sorted(FILES):
+        assert (tmp_path / "again" / name).read_bytes() == (explained / name).read_bytes(), name
+
+
+def test_a_file_is_explained_like_a_record_of_the_cohort(
+    workspace: Path, explained: Path, signals: np.ndarray, ill: str, tmp_path: Path
+) -> None:
+    record = write_recording(tmp_path, "own", signals[int(ill) - 1] / 1000, 100)
+    assert explain(workspace, tmp_path / "out", record + ".hea") == 0
+    own, of_cohort = read(tmp_path / "out"), read(explained)
+    assert own["ecg_id"] is None
+    for key in ("query", "counterfactual", "prototype", "edits"):
+        assert own[key] == of_cohort[key]
+
+
+def test_ten_seconds_of_a_longer_file(
+    workspace: Path, signals: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = np.concatenate([signals[1], signals[0], signals[1]]) / 1000
+    long[1500, 8] = 19.0
+    record = write_recording(tmp_path, "long", long, 100)
+    assert explain(workspace, tmp_path / "out", record, "--start", "10.5") == 0
+    found = read(tmp_path / "out")
+    assert (found["start_s"], found["end_s"], found["duration_s"]) == (10.5, 20.5, 30.0)
+    assert all(10.5 <= edit["start_s"] < edit["end_s"] <= 20.5 for edit in found["edits"])
+    assert len(found["query"]["r_peaks_s"]) > 5
+    assert all(10.5 <= peak < 20.5 for peak in found["query"]["r_peaks_s"])
+    assert any(warning.startswith("large amplitude: V3") for warning in found["warnings"])
+    assert capsys.readouterr().err.splitlines() == [
+        f"warning: {record}: {warning}" for warning in found["warnings"]
+    ]
+
+
+def test_the_terminal_shows_what_was_reached(
+    workspace: Path,
+    ill: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    assert explain(workspace, tmp_path / "out", ill, "--method", "original", "--target", "CD") == 0
+    out = capsys.readouterr().out
+    found = read(tmp_path / "out")
+    assert f"Record {ill}, 0 to 10 s" in out
+    assert f"CD is reached by original from prototype {found['prototype']['ecg_id']}: " in out
+    assert f"{found['counterfactual']['probabilities']['CD']:.3f} *" in out
+    assert found["metrics"]["validity"] == 1.0
+    assert found["metrics"]["nearest_real_mv"] is None
+    assert len(found["edits"]) == 12
+
+
+def test_refusals_are_one_sentence(
+    workspace: Path, signals: np.ndarray, ill: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = write_recording(tmp_path, "short", signals[0] / 1000, 100)
+    for arguments, said in (
+        ((ill, "--target", "AFIB"), "'AFIB' is no superclass; choose from NORM, MI, STTC, CD, HYP."),
+        ((ill, "--target", "MI"), "already predicts MI; choose another target."),
+        ((ill, "--target", "HYP"), "no prototype of HYP; choose another target."),
+        ((ill, "--method", "magic"), "'magic' is no method; choose from original, sparse, aligned_sparse."),
+        (("65",), "The cohort has no record 65: "),
+        (("no_such_record",), "no_such_record"),
+        ((ill, "--start", "0.5"), f"{ill}: A window of 10 s that begins at 0.5 s does not lie"),
+        ((record, "--start", "-1"), f"{record}: A window of 10 s that begins at -1 s does not lie"),
+    ):
+        assert explain(workspace, tmp_path / "out", *arguments) == 2, arguments
+        assert_one_sentence(capsys, said)
+        assert not (tmp_path / "out").exists()
+        assert not list(tmp_path.glob(".*"))
+
+
+def test_a_folder_that_exists_is_kept(
+    workspace: Path, explained: Path, ill: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (explained / "explanation.json").read_bytes()
+    assert explain(workspace, explained, ill) == 2
+    assert_one_sentence(capsys, "exists already")
+    assert (explained / "explanation.json").read_bytes() == before
+
+
+def test_workspaces_without_prototypes_are_refused(
+    workspace: Path, ill: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert explain(tmp_path, tmp_path / "out", ill) == 2
+    assert_one_sentence(capsys, "is not a workspace")
+    copy = shutil.copytree(workspace, tmp_path / "copy")
+    (copy / "out" / "prototypes" / "prototypes.h5").unlink()
+    assert explain(copy, tmp_path / "out", ill) == 2
+    assert_one_sentence(capsys, "prototypes.h5: run 'veribeat run' first.")
+    params = YAML(typ="safe").load(copy / "params.yaml")
+    params["explain"]["arm"] = None
+    YAML().dump(params, copy / "params.yaml")
+    assert explain(copy, tmp_path / "out", ill) == 2
+    assert_one_sentence(capsys, "'explain.arm' names no arm")
+
+
+def assert_one_sentence(capsys: pytest.CaptureFixture[str], said: str) -> None:
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
+    assert err.startswith("error: ")
+    assert err.endswith(".\n")
+    assert err.count("\n") == 1
