@@ -182,7 +182,7 @@ def _fill(row: np.void, each: Evaluated) -> None:
 
 
 def _write_signals(path: Path, signals: NDArray[np.int16], table: pd.DataFrame) -> None:
-    """Write counterfactuals (rows, 1000, 12) and their index in one pass: same input, same bytes."""
+    """Write counterfactuals (rows, 1000, 12) and their index, in one pass: same input, same bytes."""
     with h5py.File(path, "w") as file:
         file["ecg_id"] = table["ecg_id"].to_numpy(dtype=np.int64)
         for name in ("target", "method"):
