@@ -12,15 +12,13 @@ from flows.folders import new_folder
 from flows.workspace import Workspace
 from models.explanation import BackgroundDraws, ExplanationSettings, explain
 from tasks.attribute import BATCH, largest_divisor
-from tasks.counterfactuals import SHIFTS
+from tasks.counterfactuals import measure_settings, search_settings
 from tasks.explained import Explained, Sources
 from tasks.params.attribute import AttributeParams
 from tasks.params.counterfactuals import CounterfactualsParams
 from veribeat.attribution.draws import make_draws
 from veribeat.conventions import SAMPLING_RATE, SUPERCLASSES
-from veribeat.counterfactual.evaluation import EvaluationSettings, QualityWeights
 from veribeat.counterfactual.plausibility import amplitude_range
-from veribeat.counterfactual.sparse import SparseSettings
 from veribeat.counterfactual.targets import names_of
 from veribeat.data.any_record import EcgRecord, read_any_record
 from veribeat.errors import InputError
@@ -108,15 +106,8 @@ def _window(asked: Asked, recording: EcgRecord) -> Window:
 
 def _settings(params: CounterfactualsParams, explained: Explained, ecg_id: int | None) -> ExplanationSettings:
     return ExplanationSettings(
-        SparseSettings(**{**params.sparse.model_dump(), "keep_ratios": tuple(params.sparse.keep_ratios)}),
-        EvaluationSettings(
-            sigma_mv=explained.normalisation["std_mv"],
-            tolerance_sigma=params.changed_share_of_sigma,
-            noise_levels=tuple(params.noise_levels),
-            noise_draws=params.noise_draws,
-            shifts=SHIFTS,
-            weights=QualityWeights(**params.quality.model_dump()),
-        ),
+        search_settings(params),
+        measure_settings(params, explained),
         amplitude_range(explained.signals, explained.rows("pool")),
         (params.seed, FILE_SEED if ecg_id is None else ecg_id),
     )

@@ -136,7 +136,7 @@ def targets_of(labels: Labels, prototypes: PrototypeSet) -> tuple[Labels, ...]:
 def counterfactuals(
     out: Path, explained: Explained, prototypes: Path, params: CounterfactualsParams, resume: Path
 ) -> None:
-    """Write counterfactuals.h5 (signals), counterfactuals.parquet (metrics, in the same order) and counterfactuals.json.
+    """Write counterfactuals.h5 (signals), counterfactuals.parquet (metrics, same order) and counterfactuals.json.
 
     Queries are the records of the query folds whose predicted label set is the recorded one; targets the superclasses
     that a query does not have. `prototypes` is the file of the stage before; `resume` keeps finished queries.

@@ -45,6 +45,7 @@ METRICS = (
     "noise_stability",
     "temporal_stability",
     "shift_kept",
+    "predicted_margin",
     "target_margin",
     "worst_signed_margin",
     "quality",

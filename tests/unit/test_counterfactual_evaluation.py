@@ -105,6 +105,15 @@ def test_the_target_beside_another_label_is_present_but_not_valid() -> None:
     found = metrics_of(["MI"], [0.8, 0.7, 0, 0, 0])
     assert (found["validity"], found["target_present"]) == (0, 1)
     assert found["worst_signed_margin"] == pytest.approx(-0.3)
+    assert found["predicted_margin"] == pytest.approx(0.3), which both have
+
+
+def test_a_missed_target_has_the_margin_of_what_is_predicted_instead() -> None:
+    found = metrics_of(["MI"], [0.9, 0.1, 0, 0, 0])
+    assert found["predicted_margin"] == pytest.approx(0.4)
+    assert found["target_margin"] == pytest.approx(-0.3)
+    nothing = metrics_of(["MI"], [0, 0, 0, 0, 0])
+    assert np.isnan(nothing["predicted_margin"])
 
 
 def test_a_target_of_several_labels_has_the_smallest_of_their_margins() -> None:

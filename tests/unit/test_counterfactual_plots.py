@@ -101,6 +101,8 @@ def test_attributions_are_summed_over_small_squares_on_a_symmetric_scale():
     assert (sums <= high).mean() == pytest.approx(0.99, abs=0.001)
     assert maps[0].to_rgba(high)[:3] == pytest.approx(to_rgba(FOR_COLOUR)[:3], abs=0.01)
     assert maps[0].to_rgba(0.0)[3] == pytest.approx(0, abs=0.01)  # the paper is seen through it
+    (underline,) = shading(figure)[11].get_paths()
+    assert underline.get_extents().height == pytest.approx(1)
     assert "logit of HYP per 40 ms" in figure.axes[1].get_xlabel()
 
 

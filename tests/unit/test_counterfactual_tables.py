@@ -161,10 +161,10 @@ def test_published_tables_are_whole():
     ("initial", "target", "method", "metric", "value"),
     [
         ("NORM", "CD", "original", "l0_share", 0.9871),
-        ("STTC", "HYP", "aligned_sparse", "target_margin", 0.4431),
-        ("HYP", "STTC", "sparse", "target_margin", 0.6205),
+        ("STTC", "HYP", "aligned_sparse", "predicted_margin", 0.4431),
+        ("HYP", "STTC", "sparse", "predicted_margin", 0.6205),
         ("CD+MI", "HYP", "aligned_sparse", "noise_stability", 0.8),
-        ("NORM+STTC", "MI", "aligned_sparse", "target_margin", 0.8757),
+        ("NORM+STTC", "MI", "aligned_sparse", "predicted_margin", 0.8757),
     ],
 )
 def test_cells_of_the_paper(initial, target, method, metric, value):
@@ -188,14 +188,14 @@ def test_the_papers_means_are_not_over_valid_counterfactuals():
         .pivot(index="metric", columns="target", values="paper")
     )
     valid = mix * aligned.loc["validity"]
-    assert (valid * aligned.loc["target_margin"]).sum() / valid.sum() == pytest.approx(0.736, abs=0.0005)
+    assert (valid * aligned.loc["predicted_margin"]).sum() / valid.sum() == pytest.approx(0.736, abs=0.0005)
     assert (valid * aligned.loc["l0_share"]).sum() / valid.sum() == pytest.approx(0.764, abs=0.0005)
     cells = PAPER[PAPER["method"] == "aligned_sparse"].pivot(
         index=["initial", "target"], columns="metric", values="paper"
     )
     none_valid = cells[cells["validity"] == 0]
     assert len(none_valid) == 4
-    assert none_valid["target_margin"].min() == 0.381
+    assert none_valid["predicted_margin"].min() == 0.381
 
 
 def test_the_papers_queries_are_not_its_denominators():

@@ -180,7 +180,7 @@ def _differences(compared: pd.DataFrame, what: str) -> list[str]:
 
 def _impossible_margins(table_4: pd.DataFrame) -> list[str]:
     largest = 1 - min(THRESHOLDS.values())
-    rows = table_4[(table_4["metric"] == "target_margin") & table_4["ours"].notna()]
+    rows = table_4[(table_4["metric"] == "predicted_margin") & table_4["ours"].notna()]
     beyond = rows.loc[rows["paper"] > largest, "target"].drop_duplicates()
     if beyond.empty:
         return []

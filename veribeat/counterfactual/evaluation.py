@@ -73,7 +73,8 @@ class Metrics:
       means); `mean_abs_sigma`, `rms_sigma`: the same over sigma_mv. `max_abs_mv`: the largest |x' - x|;
     - `noise_stability` (eq. 20), `temporal_stability` (eq. 21, 22, in normalised units); `shift_kept`: share of the
       shifts that keep the prediction;
-    - `target_margin`: p - t of the target, the smallest over its labels (eq. 23); `worst_signed_margin`: the smallest
+    - `predicted_margin`: p - t of whatever is predicted (eq. 23), the smallest over its labels; NaN where no label is;
+      `target_margin`: the same of the target's labels, below 0 where one is missed; `worst_signed_margin`: the smallest
       over all five labels of p - t where wanted and t - p where not, so that it is below 0 where a label is wrong;
     - `quality`: Q of section 5.5;
     - `changed_segments`: runs of samples of one lead that were taken from the donor; `joint_jump_mv`,
@@ -94,6 +95,7 @@ class Metrics:
     noise_stability: float
     temporal_stability: float
     shift_kept: float
+    predicted_margin: float
     target_margin: float
     worst_signed_margin: float
     quality: float
@@ -200,6 +202,7 @@ def evaluate(
         noise_stability=noise_stability,
         temporal_stability=temporal_stability(found.signal_mv, moved, settings.sigma_mv),
         shift_kept=share_kept(labels, of_disturbed[len(noisy) :]),
+        predicted_margin=float(margins[labels].min()) if labels.any() else np.nan,
         target_margin=target_margin,
         worst_signed_margin=float(np.where(found.target, margins, -margins).min()),
         quality=quality(validity, share_changed, noise_stability, target_margin, settings.weights),

@@ -13,8 +13,8 @@ Metrics have the names of `veribeat.counterfactual.evaluation.Metrics`. What to 
   initial classes too, although the text speaks of 963 samples.
 - Means are over all counterfactuals, valid or not: over the valid ones, that mix would give aligned sparse a margin of
   0.736 and an L0 of 0.764 where Table 3 has 0.6933 and 0.7800, and four cells without a valid counterfactual have a
-  margin. These are 0.38 and more, so the margin is probably that of whatever is predicted (eq. 23). Ours is that of
-  the target and negative where the target is missed.
+  margin. These are 0.38 and more, so the margin is that of whatever is predicted (eq. 23), our `predicted_margin`.
+  `target_margin` is ours, and negative where the target is missed.
 - Margins above 0.693 cannot be p - t: no threshold of A.2 is below 0.307. All of MI are, and some of NORM.
 - L1 and L2 cannot be the mean and the root mean square of the same differences, as the latter is never smaller. No
   unit is given. L2 is of the size of an RMS in mV (0.31 between random records), L1 of nothing that we tried.
@@ -30,7 +30,7 @@ METHODS: Final = ("original", "sparse", "aligned_sparse")
 TARGETS: Final = ("CD", "HYP", "MI", "NORM", "STTC")
 """In the order of [CF]'s columns."""
 
-METRICS: Final = ("validity", "l0_share", "noise_stability", "target_margin")
+METRICS: Final = ("validity", "l0_share", "noise_stability", "predicted_margin")
 """Of Tables 4 and 7-13. L0 is printed as a share of all samples of all leads."""
 
 THRESHOLDS: Final = {"NORM": 0.307, "MI": 0.316, "CD": 0.336, "STTC": 0.352, "HYP": 0.446}
@@ -61,7 +61,7 @@ mean_abs_mv         0.2868  0.2700  0.2018
 rms_mv              0.2512  0.2442  0.1749
 noise_stability     1.0000  1.0000  0.9948
 temporal_stability  0.5304  0.5097  0.7593
-target_margin       0.7800  0.7750  0.6933
+predicted_margin    0.7800  0.7750  0.6933
 """
 """Metric, then a value for each of METHODS."""
 
@@ -75,9 +75,9 @@ l0_share         aligned_sparse  0.775 0.828 0.703 0.914 0.817
 noise_stability  original        1.000 1.000 1.000 1.000 1.000
 noise_stability  sparse          1.000 1.000 1.000 1.000 1.000
 noise_stability  aligned_sparse  1.000 0.978 1.000 0.991 0.987
-target_margin    original        0.607 0.446 0.954 0.695 0.598
-target_margin    sparse          0.605 0.445 0.946 0.691 0.597
-target_margin    aligned_sparse  0.472 0.311 0.900 0.467 0.616
+predicted_margin original        0.607 0.446 0.954 0.695 0.598
+predicted_margin sparse          0.605 0.445 0.946 0.691 0.597
+predicted_margin aligned_sparse  0.472 0.311 0.900 0.467 0.616
 """
 """Metric, method, then a value for each of TARGETS."""
 

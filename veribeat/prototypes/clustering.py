@@ -16,6 +16,8 @@ from sklearn.metrics import silhouette_samples, silhouette_score
 
 from veribeat.errors import InputError
 
+TABLE_COLUMNS = ["dimensions", "clusters", "silhouette", "smallest_cluster"]
+
 KMEANS_STARTS = 10
 """Of which the one with the least inertia counts."""
 
@@ -38,7 +40,7 @@ class Clustering:
     labels: NDArray[np.int64]  # (N,) the cluster of each record
     medoids: NDArray[np.int64]  # (k,) the record of each cluster that is nearest to its others
     silhouettes: NDArray[np.float64]  # (N,) on the distances; NaN where there is one cluster
-    table: pd.DataFrame  # dimensions, clusters, silhouette: all that was tried
+    table: pd.DataFrame  # TABLE_COLUMNS, of all that was tried; smallest_cluster in records
     note: str  # why nothing was chosen; empty where something was
 
     @property
@@ -80,8 +82,11 @@ def cluster(distances: NDArray[np.float64], settings: ClusterSettings) -> Cluste
         for k in clusters
     }
     table = pd.DataFrame(
-        [(*key, silhouette_score(distances, of_key, metric="precomputed")) for key, of_key in labels.items()],
-        columns=["dimensions", "clusters", "silhouette"],
+        [
+            (*key, silhouette_score(distances, of_key, metric="precomputed"), np.bincount(of_key).min())
+            for key, of_key in labels.items()
+        ],
+        columns=TABLE_COLUMNS,
     )
     best = table.loc[table["silhouette"].idxmax()]  # the first of equals
     d, k = int(best["dimensions"]), int(best["clusters"])
@@ -140,6 +145,6 @@ def _undivided(distances: NDArray[np.float64], note: str) -> Clustering:
         labels=labels,
         medoids=_medoids(distances, labels) if count else np.zeros(0, dtype=np.int64),
         silhouettes=np.full(count, np.nan),
-        table=pd.DataFrame({"dimensions": [], "clusters": [], "silhouette": []}),
+        table=pd.DataFrame(columns=TABLE_COLUMNS),
         note=note,
     )
