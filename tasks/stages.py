@@ -239,13 +239,6 @@ def _explanation_stages(arm: str, params: Params, done: Mapping[str, Stage]) -> 
             *counterfactuals.outputs,
         ),
         params=("attribute", "cohort"),
-        files=(
-            "table_3.csv",
-            "table_4.csv",
-            "tables_7_11.csv",
-            "tables_12_13.csv",
-            "discussion.md",
-            "figures",
-        ),
+        files=(*REPORT_TABLES, "discussion.md", *REPORT_FIGURES),
     )
     return attribute, rules, prototypes, counterfactuals, report

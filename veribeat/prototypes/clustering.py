@@ -16,7 +16,8 @@ from sklearn.metrics import silhouette_samples, silhouette_score
 
 from veribeat.errors import InputError
 
-TABLE_COLUMNS = ["dimensions", "clusters", "silhouette", "smallest_cluster"]
+TABLE = {"dimensions": np.int64, "clusters": np.int64, "silhouette": np.float64, "smallest_cluster": np.int64}
+"""Columns of what was tried; `smallest_cluster` in records."""
 
 KMEANS_STARTS = 10
 """Of which the one with the least inertia counts."""
@@ -40,13 +41,13 @@ class Clustering:
     labels: NDArray[np.int64]  # (N,) the cluster of each record
     medoids: NDArray[np.int64]  # (k,) the record of each cluster that is nearest to its others
     silhouettes: NDArray[np.float64]  # (N,) on the distances; NaN where there is one cluster
-    table: pd.DataFrame  # TABLE_COLUMNS, of all that was tried; smallest_cluster in records
+    table: pd.DataFrame  # columns of TABLE, one row for each choice
     note: str  # why nothing was chosen; empty where something was
 
     @property
     def dimensions(self) -> int:
         """Dimensions d of the embedding."""
-        return self.embedding.shape[1]
+        return int(self.embedding.shape[1])
 
     @property
     def clusters(self) -> int:
@@ -60,7 +61,9 @@ def cluster(distances: NDArray[np.float64], settings: ClusterSettings) -> Cluste
     The embedding minimises the stress of [CF] 3.2 from the classical solution on, so chance has no part in it. Eq. 9 is
     computed as Rousseeuw defines it, (b - a) / max(a, b); its sign is reversed in print. Of equal silhouettes, the
     fewest dimensions and then the fewest clusters win. Numbers that the records do not allow are not tried: both must
-    be less than the number of different records.
+    be less than the number of distinct records.
+
+    The highest silhouette is often that of one outlier against all others: then `smallest_cluster` is 1 in the table.
 
     Args:
         distances: (N, N), symmetric, zero diagonal.
@@ -70,11 +73,13 @@ def cluster(distances: NDArray[np.float64], settings: ClusterSettings) -> Cluste
         InputError: distances that are not square, symmetric and zero on the diagonal; nothing to choose from.
     """
     _check(distances, settings)
-    count, different = len(distances), len(np.unique(distances, axis=0))
-    dimensions = sorted(d for d in settings.dimensions if d < different)
-    clusters = sorted(k for k in settings.clusters if k < different)
+    count, distinct = len(distances), len(np.unique(distances, axis=0))
+    dimensions = sorted(d for d in settings.dimensions if d < distinct)
+    clusters = sorted(k for k in settings.clusters if k < distinct)
     if count < settings.smallest_class or not dimensions or not clusters:
-        return _undivided(distances, f"{count} records, {different} of them different, are too few to be divided.")
+        return _undivided(
+            distances, f"{count} records, {distinct} of them distinct, are too few to be divided."
+        )
     embeddings = {d: _embed(distances, d) for d in dimensions}
     labels = {
         (d, k): KMeans(k, n_init=KMEANS_STARTS, random_state=settings.seed).fit_predict(embedding)
@@ -86,9 +91,9 @@ def cluster(distances: NDArray[np.float64], settings: ClusterSettings) -> Cluste
             (*key, silhouette_score(distances, of_key, metric="precomputed"), np.bincount(of_key).min())
             for key, of_key in labels.items()
         ],
-        columns=TABLE_COLUMNS,
+        columns=list(TABLE),
     )
-    best = table.loc[table["silhouette"].idxmax()]  # the first of equals
+    best = table.iloc[table["silhouette"].to_numpy().argmax()]  # the first of equals
     d, k = int(best["dimensions"]), int(best["clusters"])
     numbered = _by_size(labels[d, k])
     return Clustering(
@@ -103,8 +108,12 @@ def cluster(distances: NDArray[np.float64], settings: ClusterSettings) -> Cluste
 
 def _check(distances: NDArray[np.float64], settings: ClusterSettings) -> None:
     if distances.ndim != 2 or len(distances) != distances.shape[1]:
-        raise InputError(f"Distances have the shape {distances.shape}; give one row and one column per record.")
-    if not (np.isfinite(distances).all() and (distances == distances.T).all() and not distances.diagonal().any()):
+        raise InputError(
+            f"Distances have the shape {distances.shape}; give one row and one column per record."
+        )
+    if not (
+        np.isfinite(distances).all() and (distances == distances.T).all() and not distances.diagonal().any()
+    ):
         raise InputError("Distances must be finite, symmetric and zero on the diagonal; compute them again.")
     if min(settings.dimensions, default=0) < 1 or min(settings.clusters, default=0) < 2:
         raise InputError(
@@ -145,6 +154,6 @@ def _undivided(distances: NDArray[np.float64], note: str) -> Clustering:
         labels=labels,
         medoids=_medoids(distances, labels) if count else np.zeros(0, dtype=np.int64),
         silhouettes=np.full(count, np.nan),
-        table=pd.DataFrame(columns=TABLE_COLUMNS),
+        table=pd.DataFrame(columns=list(TABLE)).astype(TABLE),
         note=note,
     )

@@ -67,7 +67,9 @@ def write_prototypes(path: Path, prototypes: PrototypeSet) -> None:
     Signals are rounded to stored units of 1/1000 mV, which changes nothing in recordings that came from such units.
     """
     scratch = path.with_name(f".{path.name}.part")
-    with h5py.File(scratch, "w", libver="latest") as file:  # formats with checksums of all that is not an array
+    with h5py.File(
+        scratch, "w", libver="latest"
+    ) as file:  # formats with checksums of all that is not an array
         file.attrs["content"] = CONTENT
         _add(file, "signals", to_units(prototypes.signals_mv))
         _add(file, "superclasses", np.array(prototypes.superclasses, dtype="S4"))
@@ -90,7 +92,9 @@ def read_prototypes(path: Path) -> PrototypeSet:
     try:
         with h5py.File(path, "r") as file:
             if file.attrs.get("content") != CONTENT:
-                raise InputError(f"{path} does not hold prototypes; give the file that the stage prototypes wrote.")
+                raise InputError(
+                    f"{path} does not hold prototypes; give the file that the stage prototypes wrote."
+                )
             return PrototypeSet(
                 signals_mv=from_units(file["signals"][:]),
                 superclasses=tuple(name.decode("ascii") for name in file["superclasses"][:]),
