@@ -165,7 +165,7 @@ def counterfactuals(
     )
     table.to_parquet(out / "counterfactuals.parquet", index=False)
     _write_signals(out / "counterfactuals.h5", found["signal"], table)
-    write_json(out / "counterfactuals.json", _metrics(table, len(queries)))
+    write_json(out / "counterfactuals.json", _metrics(table, labels))
 
 
 def _fill(row: np.void, each: Evaluated) -> None:
@@ -201,10 +201,11 @@ def _write_signals(path: Path, signals: NDArray[np.int16], table: pd.DataFrame) 
         stored.attrs["units_per_mv"] = UNITS_PER_MV
 
 
-def _metrics(table: pd.DataFrame, queries: int) -> dict[str, object]:
+def _metrics(table: pd.DataFrame, labels: NDArray[np.bool_]) -> dict[str, object]:
     """Number of queries, and means over those with one superclass, by method: over all targets, and for each."""
     single = table[~table["initial"].str.contains("+", regex=False)]
-    means: dict[str, object] = {"queries": queries, "single_label_queries": int(single["ecg_id"].nunique())}
+    single_labels = int((labels.sum(axis=1) == 1).sum())
+    means: dict[str, object] = {"queries": len(labels), "single_label_queries": single_labels}
     for method in METHODS:
         of_method = single[single["method"] == method]
         parts = {"all": of_method, **dict(list(of_method.groupby("target")))}

@@ -25,7 +25,9 @@ class AttributeParams(Section):
     seed: int = Field(ge=0)
 
     @model_validator(mode="after")
-    def _draws_divide(self) -> "AttributeParams":
+    def _draws_can_be_made(self) -> "AttributeParams":
         if self.draws % self.replicates:
             raise ValueError(f"'replicates' ({self.replicates}) must divide 'draws' ({self.draws})")
+        if self.method == "shap" and self.sampling == "stratified":
+            raise ValueError("'method: shap' needs 'sampling: random', as shap draws")
         return self

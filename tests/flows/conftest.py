@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from checkout import Checkout
+from checkout import EXPLAINED, Checkout
 from downloads import small_folder
 from file_server import FileServer, serving
 
@@ -16,6 +16,23 @@ def after_flow(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     checkout = Checkout.make(tmp_path_factory.mktemp("flow") / "a checkout")  # a path with a space
     assert checkout.flow() == checkout.stages()
     return checkout
+
+
+@pytest.fixture(scope="session")
+def after_explanations(after_flow: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """The same checkout with the explanation chain, which the flow has run; not to be changed."""
+    path = tmp_path_factory.mktemp("explained") / "checkout"
+    checkout = Checkout(shutil.copytree(after_flow.path, path, symlinks=True))
+    before = checkout.stages()
+    checkout.set_params(*EXPLAINED)
+    assert checkout.flow() == [stage for stage in checkout.stages() if stage not in before]
+    return checkout
+
+
+@pytest.fixture
+def explained(after_explanations: Checkout, tmp_path: Path) -> Checkout:
+    """A copy of that checkout, for one test to change."""
+    return Checkout(shutil.copytree(after_explanations.path, tmp_path / "checkout", symlinks=True))
 
 
 @pytest.fixture

@@ -104,7 +104,7 @@ def test_bad_input_in_a_stage_is_one_sentence_and_exit_code_2(done: Checkout) ->
     assert "Traceback" not in refused.stdout + refused.stderr
 
 
-def test_the_modules_that_a_stage_loads_are_among_its_dependencies(done: Checkout) -> None:
+def test_the_modules_that_a_stage_loads_are_among_its_dependencies(explained: Checkout) -> None:
     report = (
         "import atexit, runpy, sys\n"
         "def show():\n"
@@ -116,11 +116,11 @@ def test_the_modules_that_a_stage_loads_are_among_its_dependencies(done: Checkou
     )
     import yaml
 
-    (done.path / "report.py").write_text(report)
-    stages = yaml.safe_load((done.path / "dvc.yaml").read_text())["stages"]
+    (explained.path / "report.py").write_text(report)
+    stages = yaml.safe_load((explained.path / "dvc.yaml").read_text())["stages"]
     for name, stage in stages.items():
         _, _, module, *arguments = stage["cmd"].split()
-        output = done.run("python", "report.py", module, *arguments).stdout
+        output = explained.run("python", "report.py", module, *arguments).stdout
         (line,) = [line for line in output.splitlines() if line.startswith("LOADED ")]
         # Of a registry only what it picks is a dependency; a test of the registry fixes what that can be.
         loaded = set(line.split()[1:]) - {"report.py", "models/backbones/registry.py"}

@@ -115,8 +115,7 @@ def test_differences_from_the_paper_are_counted_and_the_largest_named():
     assert means.startswith("Of 15 means of [CF]")
     assert (
         ", 6 differ from ours by more than 0.05,"
-        " most of all predicted margin of aligned sparse 0.400, not 0.606 (-0.206);"
-        in means
+        " most of all predicted margin of aligned sparse 0.400, not 0.606 (-0.206);" in means
     )
     assert "mean abs" not in means  # in which unit the paper has it is not known
     cells = only(sentences, "Table 4, ")
