@@ -124,7 +124,7 @@ def as_in_paper(distances: Path, explained: Explained, seed: int) -> PrototypeSe
     ecg_ids, superclasses = [], []
     with h5py.File(distances, "r") as file:
         for name in SUPERCLASSES:
-            settings = ClusterSettings((DIMENSIONS[name],), (CLUSTERS[name],), 2, seed)
+            settings = ClusterSettings((DIMENSIONS[name],), (CLUSTERS[name],), 2, 0.0, seed)
             clustering = cluster(file[name]["distance_mv"][:], settings)
             ecg_ids += file[name]["ecg_id"][:][clustering.medoids].tolist()
             superclasses += [name] * len(clustering.medoids)

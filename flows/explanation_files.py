@@ -17,14 +17,13 @@ from veribeat.counterfactual.targets import names_of
 from veribeat.data.any_record import EcgRecord
 from veribeat.metrics.thresholds import predict_labels
 from veribeat.plots.counterfactual import Heat, Labelled, overlay_figure, query_figure
-from veribeat.plots.style import save_png
+from veribeat.plots.style import SIMULATED_BANNER, save_png
 from veribeat.plots.svg import svg_text
 from veribeat.prototypes.store import PrototypeSet
 from veribeat.signal.windows import Window
 
 DOCUMENT = "explanation.json"
 ARRAYS = "signals.npz"
-SIMULATED_BANNER = "simulated cohort"
 
 DIGITS = 6
 """Of numbers in the document; the last digits of a float are not results."""

@@ -8,6 +8,9 @@ from flows.status import UP_TO_DATE, stage_states
 from flows.workspace import Workspace
 from veribeat.errors import InputError
 
+COHORT_STAGES = ("simulate", "ingest", "split")
+"""What every arm is made from; other arms, and what explains an arm, need not be up to date."""
+
 COHORT = ("out/ingest/card.json", "out/split/normalisation.json")
 LEFT_OUT = ("predictions.parquet", "roc.csv")
 """Outputs of an arm that no release needs: one row per record, and the points of a figure."""
@@ -25,13 +28,13 @@ def export_arm(place: Workspace, arm: str, folder: Path) -> None:
     params = place.params()
     if arm not in params.arms:
         raise InputError(f"{place.params_file} has no arm '{arm}', only {', '.join(sorted(params.arms))}.")
-    others = {f"{kind}-{name}" for name in params.arms if name != arm for kind in ("train", "calibrate")}
+    own = (f"train-{arm}", f"calibrate-{arm}")
     for name, state in stage_states(place).items():
-        if name not in others and state != UP_TO_DATE:
+        if name in (*COHORT_STAGES, *own) and state != UP_TO_DATE:
             raise InputError(f"Stage '{name}' is not up to date ({state}): run 'veribeat run' first.")
     sources = [place.path / name for name in COHORT]
     for stage in place.stages():
-        if stage.name in (f"train-{arm}", f"calibrate-{arm}"):
+        if stage.name in own:
             sources += [place.path / output for output in stage.outputs if Path(output).name not in LEFT_OUT]
     sources += [place.path / name for name in KEY]
     with new_folder(folder) as scratch:

@@ -28,7 +28,7 @@ from veribeat.metrics.subgroups import subgroup_table
 from veribeat.metrics.thresholds import calibrate_thresholds, predict_labels
 from veribeat.plots.curves import loss_curve, roc_curves
 from veribeat.plots.reliability import reliability_diagram
-from veribeat.plots.style import save_png
+from veribeat.plots.style import SIMULATED_BANNER, save_png
 
 PROBABILITIES = [f"p_{name}" for name in SUPERCLASSES]
 TARGETS = [f"y_{name}" for name in SUPERCLASSES]
@@ -36,7 +36,6 @@ PATIENT = ["patient_id", "age", "sex", "device"]
 """What a subgroup or a bootstrap needs to know of a record."""
 ROC_POINTS = 200
 """Most points per class in roc.csv: enough for a smooth plot, small enough to be compared as text."""
-SIMULATED_BANNER = "simulated cohort"
 
 
 @dataclass(frozen=True)

@@ -148,13 +148,13 @@ def run_resumable(
     sources = Sources.of_arm(arm, read_section(ComputeParams, "compute").threads)
     with output_folder(stage) as out:
         explained = Explained.load(sources)
-        resume = resume_file(stage, _key(sources, params, files))
+        resume = resume_file(stage, resume_key(sources, params, files))
         write(out, explained, resume)
     # Only now are the outputs in place. Finished items must not stay: `dvc repro --force` would take them as they are.
     resume.unlink(missing_ok=True)
 
 
-def _key(sources: Sources, params: Iterable[BaseModel], files: Iterable[Path]) -> str:
+def resume_key(sources: Sources, params: Iterable[BaseModel], files: Iterable[Path]) -> str:
     """What finished items must have been made from to count: inputs, parameters, code, machine."""
     versions = (sys.version, torch.__version__, np.__version__, torch.backends.cpu.get_cpu_capability())
     settings = [section.model_dump_json() for section in params]

@@ -19,11 +19,9 @@ from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES
 from veribeat.dtw.distances import Measure, distances_from, dtw_distances
 from veribeat.dtw.squared import squared_distances
 from veribeat.plots.clusters import cluster_maps, silhouette_curves
-from veribeat.plots.style import save_png
-from veribeat.prototypes.clustering import Clustering, ClusterSettings, cluster
+from veribeat.plots.style import SIMULATED_BANNER, save_png
+from veribeat.prototypes.clustering import TABLE, Clustering, ClusterSettings, cluster
 from veribeat.prototypes.store import PrototypeSet, write_prototypes
-
-SIMULATED_BANNER = "simulated cohort"
 
 MEASURES: dict[str, Measure] = {"euclidean": dtw_distances, "squared": squared_distances}
 
@@ -73,6 +71,7 @@ def prototypes(
         dimensions=tuple(params.dimensions),
         clusters=tuple(params.clusters),
         smallest_class=params.smallest_class,
+        smallest_cluster=params.smallest_cluster,
         seed=params.seed,
     )
     clusterings = {name: cluster(matrix, settings) for name, matrix in matrices.items()}
@@ -82,7 +81,7 @@ def prototypes(
     _table(found).to_csv(out / "prototypes.csv", index=False, float_format="%.6f", lineterminator="\n")
     _write_distances(out / "distances.h5", candidates, matrices, clusterings)
     tried = [clustering.table.assign(superclass=name) for name, clustering in clusterings.items()]
-    columns = ["superclass", "dimensions", "clusters", "silhouette"]
+    columns = ["superclass", *TABLE]
     pd.concat(tried)[columns].to_csv(
         out / "silhouettes.csv", index=False, float_format="%.6f", lineterminator="\n"
     )

@@ -28,12 +28,10 @@ from veribeat.counterfactual.tables import table_3, table_4, tables_7_11, tables
 from veribeat.errors import InputError
 from veribeat.plots.counterfactual import Heat, Labelled, overlay_figure, prototype_figure, query_figure
 from veribeat.plots.lead_importance import lead_importance_chart
-from veribeat.plots.style import add_banner, drawing, new_figure, save_png
+from veribeat.plots.style import SIMULATED_BANNER, add_banner, drawing, new_figure, save_png
 from veribeat.prototypes.store import read_prototypes
 from veribeat.signal.r_peaks import find_r_peaks
 from veribeat.signal.stored_units import from_units
-
-SIMULATED_BANNER = "simulated cohort"
 
 METRICS = (
     "validity",

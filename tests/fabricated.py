@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from fabricated_chain import write_chain
 from ruamel.yaml import YAML
 
 from flows.tracking.context import RunContext
+from flows.tracking.files import EXPLANATIONS
 from flows.tracking.projection import ProjectionResult, project
 from models.backbones.registry import build_backbone
 from tasks.calibrate import calibrate
@@ -28,7 +30,7 @@ IN_FLOW = RunContext("11111111-2222-3333-4444-555555555555", "0123abc", {"ingest
 
 
 class Fabricated:
-    """A workspace as the pipeline leaves it, with a random cohort and a model that has learnt nothing."""
+    """A workspace as the pipeline leaves it: random records, a model that has learnt nothing, and its explanations."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -41,6 +43,7 @@ class Fabricated:
         document = YAML(typ="safe").load(CODE / "params.yaml")
         document["cohort"]["source"] = "simulated"
         document["arms"] = {"baseline": document["arms"]["baseline"]}
+        document["explain"]["arm"] = "baseline"
         YAML().dump(document, path / "params.yaml")
         workspace = cls(path)
         workspace._fill()
@@ -49,6 +52,11 @@ class Fabricated:
     @classmethod
     def copied(cls, original: Path, path: Path) -> "Fabricated":
         return cls(shutil.copytree(original, path))
+
+    @property
+    def chain(self) -> tuple[Stage, ...]:
+        """The stages that explain the arm."""
+        return tuple(stage for stage in self.stages if stage.name in EXPLANATIONS)
 
     def _fill(self) -> None:
         path, arm = self.path, self.arm
@@ -62,6 +70,7 @@ class Fabricated:
             backbone="cnn_gru_flow",
             threads=1,
         )
+        write_chain(self.chain, path, self.file("calibrate", "figures/roc.png"))
         self.write_lock()
 
     def _cohort(self) -> None:

@@ -1,8 +1,5 @@
 """What the explanation chain found, as tables: attributions, rules, prototypes, and counterfactuals beside [CF]'s."""
 
-from collections.abc import Iterable
-from pathlib import Path
-
 import pandas as pd
 
 from flows.report.outputs import read_json
@@ -10,17 +7,18 @@ from flows.report.result_table import ResultTable
 from flows.report.texts import number
 from flows.workspace import Workspace
 from tasks.params.document import Params
+from veribeat.conventions import SUPERCLASSES
 from veribeat.prototypes.published import CANDIDATES, CLUSTERS, SILHOUETTES
 
 SUMMARY_METRICS = {
     "validity": "validity",
     "share_changed": "share changed",
-    "mean_abs_mv": "mean |d|, mV",
-    "rms_mv": "RMS of d, mV",
+    "mean_abs_mv": "mean difference, mV",
+    "rms_mv": "RMS difference, mV",
     "noise_stability": "noise stability",
-    "temporal_stability": "temporal stability (eq. 21)",
+    "temporal_stability": "temporal stability",
     "shift_kept": "shifts that keep the prediction",
-    "predicted_margin": "margin of what is predicted (eq. 23)",
+    "predicted_margin": "margin of what is predicted",
     "target_margin": "margin of the target",
     "quality": "quality Q",
     "joint_jump_mv": "largest jump at a joint, mV",
@@ -41,154 +39,189 @@ METHODS = {"original": "original", "sparse": "sparse", "aligned_sparse": "aligne
 
 DIGITS = 3
 
+LISTED_RUNS = 3
+"""Of a rule that is shown: its summary holds ten, one of them a line on a page."""
+
+BESIDE = "In brackets: [CF]."
+"""What brackets are wherever a table has some."""
+
 SUSPECT = (
-    "In brackets: [CF]. Treat its cells of single classes as suspect and compare aggregates first: it prints per-class"
-    " figures under names in another order."
+    "Treat its cells of single classes as suspect, as it prints figures per class under names in another order."
 )
 
 
-def explanation_tables(place: Workspace, params: Params) -> tuple[ResultTable, ...]:
-    """All tables of the stages of the chain that have run, [CF]'s figures beside ours on real records."""
+def attribution_tables(place: Workspace) -> tuple[ResultTable, ...]:
+    """How many attributions there are and how noisy; what rules hold, and one of each superclass."""
+    return (*_attributions(place), *_rules(place), *_example_rules(place))
+
+
+def prototype_tables(place: Workspace, params: Params) -> tuple[ResultTable, ...]:
+    """From what and by what the prototypes of each superclass were chosen."""
+    found = read_json(place, "prototypes", "prototypes.json")
+    if found is None:
+        return ()
     beside_paper = not params.cohort.simulated
-    return (*_chain(place), *_prototypes(place, beside_paper=beside_paper), *_counterfactuals(place))
+
+    def cell(own: str, paper: str) -> str:
+        return f"{own} ({paper})" if beside_paper else own
+
+    rows = tuple(
+        (
+            name,
+            f"{block['pool']}",
+            cell(f"{block['candidates']}", f"{CANDIDATES[name]}"),
+            f"{block['dimensions'] or ''}",
+            cell(f"{block['prototypes']}", f"{CLUSTERS[name]}"),
+            cell(number(block["silhouette"], 2), f"{SILHOUETTES[name]:.2f}").lstrip(),
+        )
+        for name, block in found.items()
+    )
+    note = "Candidates have one superclass, and that one alone is predicted. The silhouette is of DTW distances"
+    if beside_paper:
+        note += f"; that of [CF] is of the embedding, where it is higher. {BESIDE}"
+    else:
+        note += "."
+    columns = ("superclass", "in the pool", "candidates", "dimensions", "prototypes", "silhouette")
+    return (ResultTable("Prototypes", columns, rows, note),)
 
 
 def summary_tables(place: Workspace) -> tuple[ResultTable, ...]:
-    """The tables that fit a terminal: the summary of all methods and validity by target."""
-    folder = place.path / "out" / "report"
-    if not (folder / "table_3.csv").is_file():
+    """All counterfactuals by method, [CF] Table 3; none before the stage `report` has run."""
+    table = _read(place, "table_3.csv")
+    if table is None:
         return ()
-    return _summary(_read(folder, "table_3.csv"))
-
-
-def discussion_sentences(place: Workspace) -> tuple[str, ...]:
-    """What the stage `report` says of the numbers; nothing before it has run."""
-    file = place.path / "out" / "report" / "discussion.md"
-    if not file.is_file():
-        return ()
-    return tuple(line.removeprefix("- ") for line in file.read_text(encoding="utf-8").splitlines() if line)
-
-
-def _chain(place: Workspace) -> Iterable[ResultTable]:
-    rows = []
-    if found := read_json(place, "attribute", "attribute.json"):
-        rows += [
-            ("records attributed", f"{found['records']:,}"),
-            ("attributions, one per record and predicted class", f"{found['rows']:,}"),
-            (
-                "their Monte-Carlo error relative to their size, median",
-                number(found["median_monte_carlo_error"], DIGITS),
-            ),
-        ]
-    if found := read_json(place, "rules", "rules.json"):
-        rows += [
-            ("rules", f"{found['rules']:,} of {found['records']:,} records"),
-            ("conditions per rule, mean", number(found["mean_features"], 1)),
-            ("half-width of a rule's box in standard deviations, mean", number(found["mean_scale"], DIGITS)),
-            (
-                "precision of rules on draws that they were not made from, mean",
-                number(found["mean_precision"], 4),
-            ),
-            ("share of the pool that a rule covers, mean", number(found["mean_coverage"], 6)),
-        ]
-    if rows:
-        note = "A rule of a thousand conditions covers little more than its own record, so its confidence says little."
-        yield ResultTable("Attributions and rules", ("what", "value"), tuple(rows), note)
-
-
-def _prototypes(place: Workspace, *, beside_paper: bool) -> Iterable[ResultTable]:
-    found = read_json(place, "prototypes", "prototypes.json")
-    if found is None:
-        return
-    rows = []
-    for name, block in found.items():
-        paper = (
-            (f"{CANDIDATES[name]}", f"{CLUSTERS[name]}", f"{SILHOUETTES[name]:.2f}") if beside_paper else ()
-        )
-        own = (
-            f"{block['pool']}",
-            f"{block['candidates']}",
-            f"{block['dimensions'] or ''}",
-            f"{block['prototypes']}",
-            number(block["silhouette"], 2),
-        )
-        rows.append((name, *own, *paper))
-    columns = ("superclass", "in the pool", "candidates", "dimensions", "prototypes", "silhouette")
-    paper_columns = ("candidates [CF]", "prototypes [CF]", "silhouette [CF]") if beside_paper else ()
-    note = (
-        "Candidates have one superclass, which is predicted and no other. Our silhouette is of the DTW distances"
-        " themselves, [CF]'s of an embedding, where it is higher."
-    )
-    yield ResultTable("Prototypes", (*columns, *paper_columns), tuple(rows), note)
-
-
-def _counterfactuals(place: Workspace) -> Iterable[ResultTable]:
-    folder = place.path / "out" / "report"
-    if not (folder / "table_3.csv").is_file():
-        return
-    yield from _summary(_read(folder, "table_3.csv"))
-    yield _by_target(_read(folder, "table_4.csv"))
-    yield _by_initial(_read(folder, "tables_7_11.csv"), "By initial class ([CF] Tables 7-11)")
-    yield _by_initial(
-        _read(folder, "tables_12_13.csv"), "By combined initial classes ([CF] Tables 12 and 13)"
-    )
-
-
-def _summary(table: pd.DataFrame) -> tuple[ResultTable, ...]:
     rows = []
     for metric, name in SUMMARY_METRICS.items():
-        for mean, paper, kind in (("micro", "paper", "all"), ("macro", "paper_macro", "targets alike")):
-            of_metric = table[table["metric"] == metric].set_index("method")
-            cells = [_beside(of_metric[mean].get(method), of_metric[paper].get(method)) for method in METHODS]
-            if any(cells):
-                rows.append((f"{name}, {kind}", *cells))
+        of_metric = table[table["metric"] == metric].set_index("method")
+        rows.append((name, *_by_method(of_metric, "micro", "paper")))
+        if metric in CELL_METRICS:
+            rows.append((f"{name}, mean over targets", *_by_method(of_metric, "macro", "paper_macro")))
+    shown = tuple(row for row in rows if any(row[1:]))
     note = (
-        "Means over all queries with one label, and over targets of their means. "
-        + SUSPECT
-        + " Original and sparse"
-        " are valid by construction."
+        "Means over the queries with one superclass and their targets. Original is the nearest prototype, sparse takes"
+        " parts of it, aligned sparse takes them after shifting its beats under those of the query; the first two are"
+        " valid by construction. A margin is a probability minus its threshold."
     )
-    return (ResultTable("Counterfactuals ([CF] Table 3)", ("metric", *METHODS.values()), tuple(rows), note),)
+    title = "Counterfactuals by method"
+    if not shown:
+        return (ResultTable(f"{title}: no query with one superclass has any", (), ()),)
+    if _has_paper(table):
+        title += " ([CF] Table 3)"
+        note += f" {BESIDE} Compare the means over targets first: its others are over an uneven mix of targets."
+    return (ResultTable(title, ("metric", *METHODS.values()), shown, note),)
 
 
-def _by_target(table: pd.DataFrame) -> ResultTable:
-    targets = list(dict.fromkeys(table["target"]))
+def target_tables(place: Workspace) -> tuple[ResultTable, ...]:
+    """The same by target, [CF] Table 4."""
+    table = _read(place, "table_4.csv")
+    if table is None or table.empty:
+        return ()
+    title = "By target ([CF] Table 4)" if _has_paper(table) else "By target"
+    note = "L0: share of the samples that differ at all. Margin: of what is predicted."
+    if _has_paper(table):
+        note += f" {BESIDE} {SUSPECT}"
+    return (_by_target(table, title, note),)
+
+
+def initial_tables(place: Workspace, name: str) -> tuple[ResultTable, ...]:
+    """The same for each class, or combination of classes, of the queries: `name` is the file, [CF] Tables 7-13."""
+    table = _read(place, name)
+    if table is None:
+        return ()
+    return tuple(
+        _by_target(cells, f"{initial}, {_queries(cells)}")
+        for initial, cells in table.groupby("initial", sort=False)
+    )
+
+
+def _attributions(place: Workspace) -> tuple[ResultTable, ...]:
+    found = read_json(place, "attribute", "attribute.json")
+    if found is None:
+        return ()
+    rows = (
+        ("records", f"{found['records']:,}"),
+        ("attributions, one per predicted class", f"{found['rows']:,}"),
+        ("Monte-Carlo error, median", number(found["median_monte_carlo_error"], DIGITS)),
+        ("Monte-Carlo error, largest", number(found["largest_monte_carlo_error"], DIGITS)),
+    )
+    return (ResultTable("Attributions", ("what", "value"), rows, "Errors are relative to an attribution's size."),)
+
+
+def _rules(place: Workspace) -> tuple[ResultTable, ...]:
+    found = read_json(place, "rules", "rules.json")
+    if found is None:
+        return ()
+    rows = (
+        ("prototype candidates", f"{found['records']:,}"),
+        ("rules found", f"{found['rules']:,}"),
+        ("conditions, mean", number(found["mean_features"], 1)),
+        ("half-width of the box, standard deviations, mean", number(found["mean_scale"], DIGITS)),
+        ("precision on fresh draws, mean", number(found["mean_precision"], 4)),
+        ("share of the pool covered, mean", number(found["mean_coverage"], 6)),
+        ("confidence, mean", number(found["mean_confidence"], DIGITS)),
+    )
+    note = "A rule that covers no record but its own has a confidence of 1, which says nothing."
+    return (ResultTable("Rules", ("what", "value"), tuple(row for row in rows if row[1]), note),)
+
+
+def _example_rules(place: Workspace) -> tuple[ResultTable, ...]:
+    """Of each superclass the rule that covers most records, and of those the first."""
+    file = place.path / "out" / "rules" / "summary.parquet"
+    if not file.is_file():
+        return ()
+    summary = pd.read_parquet(file, columns=["ecg_id", "superclass", "features", "kept", "covered", "text"])
     rows = []
-    for metric, name in CELL_METRICS.items():
-        for method, spoken in METHODS.items():
-            cells = table[(table["metric"] == metric) & (table["method"] == method)].set_index("target")
-            rows.append(
-                (
-                    f"{name}, {spoken}",
-                    *(_beside(cells["ours"].get(target), cells["paper"].get(target)) for target in targets),
-                )
-            )
-    return ResultTable("By target ([CF] Table 4)", ("metric, method", *targets), tuple(rows), SUSPECT)
+    for name in SUPERCLASSES:
+        rules = summary[summary["kept"] & (summary["superclass"] == name)]
+        if len(rules):
+            rule = rules.loc[rules["covered"].idxmax()]
+            runs = "; ".join(rule["text"].split("; ")[:LISTED_RUNS])
+            rows.append((name, f"{rule['ecg_id']}", f"{rule['features']}", f"{rule['covered']}", runs))
+    columns = ("superclass", "record", "conditions", "records covered", "among its conditions")
+    note = "Of each superclass the rule that covers most records of the pool. Samples in a row are written as one."
+    return (ResultTable("Examples of rules", columns, tuple(rows), note),) if rows else ()
 
 
-def _by_initial(table: pd.DataFrame, title: str) -> ResultTable:
-    rows = []
-    for (initial, target, method), cells in table.groupby(["initial", "target", "method"], sort=False):
-        by_metric = cells.set_index("metric")
-        paper_n = by_metric["paper_n"].iloc[0]
-        rows.append(
-            (
-                f"{initial} to {target}, {METHODS[str(method)]}",
-                f"{by_metric['n'].max()}" + ("" if pd.isna(paper_n) else f" ({paper_n:.0f})"),
-                *(
-                    _beside(by_metric["ours"].get(metric), by_metric["paper"].get(metric))
-                    for metric in CELL_METRICS
-                ),
-            )
+def _by_method(table: pd.DataFrame, ours: str, paper: str) -> tuple[str, ...]:
+    """A cell for each method of one metric, whose rows have the methods as index."""
+    return tuple(_beside(table[ours].get(method), table[paper].get(method)) for method in METHODS)
+
+
+def _by_target(table: pd.DataFrame, title: str, note: str = "") -> ResultTable:
+    targets = [name for name in SUPERCLASSES if (table["target"] == name).any()]
+    cells = table.set_index(["metric", "method", "target"])
+    rows = tuple(
+        (
+            f"{name}, {spoken}",
+            *(
+                _beside(*(cells[column].get((metric, method, target)) for column in ("ours", "paper")))
+                for target in targets
+            ),
         )
-    return ResultTable(title, ("from, to, method", "queries", *CELL_METRICS.values()), tuple(rows), SUSPECT)
+        for metric, name in CELL_METRICS.items()
+        for method, spoken in METHODS.items()
+    )
+    return ResultTable(title, ("metric, method", *targets), rows, note)
+
+
+def _queries(cells: pd.DataFrame) -> str:
+    """Such as "46 queries ([CF]: 119)"."""
+    count, paper = cells["n"].max(), cells["paper_n"].iloc[0]
+    ours = f"{count} {'query' if count == 1 else 'queries'}"
+    return ours if pd.isna(paper) else f"{ours} ([CF]: {paper:.0f})"
 
 
 def _beside(ours: float | None, paper: float | None) -> str:
-    """Ours, and the paper's in brackets."""
-    own, theirs = (number(None if pd.isna(value) else value, DIGITS) for value in (ours, paper))
-    return f"{own or '-'} ({theirs})" if theirs else own
+    """Such as "0.620 (0.650)": ours, and the paper's in brackets; either may be missing."""
+    own, theirs = (number(value, DIGITS) for value in (ours, paper))
+    return f"{own} ({theirs})".lstrip() if theirs else own
 
 
-def _read(folder: Path, name: str) -> pd.DataFrame:
-    return pd.read_csv(folder / name, keep_default_na=False, na_values=[""])
+def _has_paper(table: pd.DataFrame) -> bool:
+    return bool(table["paper"].notna().any())
+
+
+def _read(place: Workspace, name: str) -> pd.DataFrame | None:
+    """A table of the stage `report`; None before it has run."""
+    file = place.path / "out" / "report" / name
+    return pd.read_csv(file, keep_default_na=False, na_values=[""]) if file.is_file() else None

@@ -4,6 +4,7 @@ import base64
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -17,10 +18,8 @@ from veribeat.data.card import class_counts
 from veribeat.plots.card import age_histogram, fold_bars, superclass_bars
 from veribeat.plots.losses import arm_losses
 from veribeat.plots.scores import score_intervals
-from veribeat.plots.style import DPI
+from veribeat.plots.style import DPI, SIMULATED_BANNER
 from veribeat.plots.svg import svg_text
-
-SIMULATED_BANNER = "simulated cohort"
 
 TITLES = {"roc": "ROC curves", "reliability": "reliability"}
 """What the figures of stage `calibrate-ARM` show; another is named after its file."""
@@ -113,13 +112,17 @@ def evaluation_pictures(place: Workspace, params: Params) -> tuple[Picture, ...]
     for arm in sorted(params.arms):
         for file in place.path.glob(f"out/calibrate-{arm}/figures/*.png"):
             if file.stem not in DRAWN_ANEW:
-                content, title = file.read_bytes(), TITLES.get(file.stem, file.stem.replace("_", " "))
-                wide = int.from_bytes(content[16:20]) > WIDE * DPI  # where PNG keeps the width in pixels
-                uri = _data_uri("png", content)
-                pictures[wide, file.stem, arm] = Picture(
-                    uri, f"{title} of arm {arm}", f"{arm}: {title}", wide
-                )
+                title = TITLES.get(file.stem, file.stem.replace("_", " "))
+                picture = stored_picture(file, f"{title} of arm {arm}", f"{arm}: {title}")
+                pictures[picture.wide, file.stem, arm] = picture
     return tuple(pictures[key] for key in sorted(pictures))
+
+
+def stored_picture(file: Path, text: str, caption: str) -> Picture:
+    """The PNG file that a stage drew."""
+    content = file.read_bytes()
+    width = int.from_bytes(content[16:20])  # where PNG keeps it, in pixels
+    return Picture(_data_uri("png", content), text, caption, wide=width > WIDE * DPI)
 
 
 def _drawn(figure: Figure, text: str, caption: str) -> Picture:

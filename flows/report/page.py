@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from flows.report.cohort_tables import card_tables, cohort_tables, unused_records
+from flows.report.explanations import Part, explanation_parts
 from flows.report.figures import (
     Picture,
     cohort_pictures,
@@ -23,8 +24,10 @@ from flows.report.score_tables import detail_tables, score_tables
 from flows.report.texts import folds, listed
 from flows.report.training_tables import parameter_tables, training_table
 from flows.status import UP_TO_DATE
+from flows.tracking.files import EXPLANATIONS
 from flows.workspace import Workspace
 from tasks.params.document import Params
+from tasks.stages import Stage
 
 REPORT_FILE = "report.html"
 
@@ -33,8 +36,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 MOST_RUNS = 100
 """Rows of the list of runs."""
 
-_NUMERIC = re.compile(r"[-+±]?\d[\d.,:%()\s–-]*")
-"""A number, and what stands around numbers in a range, an interval or a time."""
+_NUMERIC = re.compile(r"[-+±(]?\d[\d.,:%()\s–-]*")
+"""A number, and what stands around numbers in a range, an interval, a time or brackets."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,11 @@ class Content:
     training_pictures: tuple[Picture, ...]
     scores: tuple[ResultTable, ...]
     pictures: tuple[Picture, ...]
+    explained: str | None  # the arm whose predictions are explained
+    explanations: tuple[Part, ...]
     parameters: tuple[ResultTable, ...]
     unused: tuple[ResultTable, ...]
-    not_run: Mapping[str, str]  # kind of stage -> a sentence about those whose outputs are not there, or ""
+    not_run: Mapping[str, str]  # kind of stage (`_kind`) -> a sentence about those without outputs, or ""
 
 
 def read_content(place: Workspace) -> Content:
@@ -72,6 +77,8 @@ def read_content(place: Workspace) -> Content:
         training_pictures=training_pictures(place, params),
         scores=(*score_tables(place), *detail_tables(place)),
         pictures=evaluation_pictures(place, params),
+        explained=params.explain.arm,
+        explanations=explanation_parts(place, params),
         parameters=parameter_tables(params),
         unused=unused_records(place),
         not_run=_not_run(place),
@@ -149,10 +156,15 @@ def _summary(place: Workspace, params: Params) -> tuple[str, ...]:
 def _not_run(place: Workspace) -> dict[str, str]:
     missing: dict[str, list[str]] = {}
     for stage in place.stages():
-        names = missing.setdefault(stage.name.partition("-")[0], [])
+        names = missing.setdefault(_kind(stage), [])
         if not any((place.path / output).exists() for output in stage.outputs):
             names.append(stage.name)
     return {
         kind: f"No results of {listed(names)} yet: 'veribeat run' makes them." if names else ""
         for kind, names in missing.items()
     }
+
+
+def _kind(stage: Stage) -> str:
+    """Such as "train" for "train-baseline"; all stages that explain an arm are of one."""
+    return "explain" if stage.name in EXPLANATIONS else stage.name.partition("-")[0]

@@ -6,17 +6,24 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from flows.report.cohort_tables import cohort_tables
+from flows.report.explanation_tables import prototype_tables, summary_tables
 from flows.report.result_table import ResultTable
 from flows.report.score_tables import detail_tables, score_tables
 from flows.workspace import Workspace
 
 
 def result_tables(place: Workspace) -> tuple[ResultTable, ...]:
-    """The cohort, the normalisation, and every calibrated arm on the test records, beside [CF] on PTB-XL.
+    """The cohort, every calibrated arm on the test records, and prototypes and counterfactuals in short.
 
-    Stages that have not run leave their tables out; what is too long for a terminal is in the report alone.
+    On PTB-XL [CF]'s figures are beside ours. Stages that have not run leave their tables out; what is too long for a
+    terminal is in the report alone.
     """
-    return (*cohort_tables(place), *score_tables(place))
+    return (
+        *cohort_tables(place),
+        *score_tables(place),
+        *prototype_tables(place, place.params()),
+        *summary_tables(place),
+    )
 
 
 def show_results(folder: Path, console: Console) -> None:

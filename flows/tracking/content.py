@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.tracking.files import EXPLANATIONS, files_to_log
 from flows.tracking.lock import LOCK_FILE, Lock
 from tasks.stages import Stage
 from veribeat.errors import InputError
@@ -23,37 +24,6 @@ SUMMARY_METRICS = {
 }
 """The metrics that sum an arm up, by the short name under which the parent of its run shows them."""
 
-EXPLANATIONS = ("attribute", "rules", "prototypes", "counterfactuals", "report")
-"""The stages that explain one arm's predictions, in running order."""
-
-_FOLDERS = {
-    "train": "training",
-    "calibrate": "evaluation",
-    "ingest": "data",
-    "split": "data",
-    **{name: f"explanations/{name}" for name in EXPLANATIONS},
-}
-_FILES = {
-    "train": ("training.json", "history.csv"),
-    "calibrate": (
-        "classifier.json",
-        "metrics.json",
-        "intervals.csv",
-        "subgroups.csv",
-        "error_patterns.csv",
-        "roc.csv",
-        "reliability.csv",
-    ),
-    "ingest": ("card.json", "quarantine.csv"),
-    "split": ("normalisation.json",),
-    "attribute": ("attribute.json", "lead_importance.csv"),
-    "rules": ("rules.json",),
-    "prototypes": ("prototypes.h5", "prototypes.csv", "prototypes.json", "silhouettes.csv"),
-    "counterfactuals": ("counterfactuals.json",),
-    "report": ("table_3.csv", "table_4.csv", "tables_7_11.csv", "tables_12_13.csv", "discussion.md"),
-}
-"""Files that are logged as they are, besides figures. No file with a row per usable record is among them."""
-
 
 @dataclass(frozen=True)
 class CohortVersion:
@@ -67,7 +37,10 @@ class CohortVersion:
 
 @dataclass(frozen=True)
 class ArmContent:
-    """One arm's run: `key` names its outputs, `training` those of its train stage alone."""
+    """One arm's run: `key` names its outputs, `training` those of its train stage alone.
+
+    `complete` says whether every stage of the arm is in it: calibrated, and explained if it is the arm to explain.
+    """
 
     arm: str
     key: str
@@ -114,14 +87,14 @@ def read_run(lock: Lock, stages: Sequence[Stage], arms: Iterable[str], cohort: s
     for name in ("simulate", "ingest", "split"):
         if name in done:
             params |= _flat_params(name, lock.stages[name].section(name))
-    contents = [_read_arm(lock, done, arm, cohort) for arm in sorted(arms) if f"train-{arm}" in done]
+    contents = [_read_arm(lock, stages, done, arm, cohort) for arm in sorted(arms) if f"train-{arm}" in done]
     return RunContent(
         lock.sha256,
         lock.workspace / LOCK_FILE,
         cohort,
         params,
         metrics,
-        _files(lock, _shared(done)),
+        files_to_log(lock, _shared(done)),
         contents,
     )
 
@@ -139,9 +112,8 @@ def _consistent(lock: Lock, stages: Sequence[Stage]) -> dict[str, Stage]:
         locked = lock.stages.get(stage.name)
         if locked is None or not locked.outputs.keys() >= set(stage.outputs):
             continue
-        inputs = set(stage.inputs)
-        if locked.inputs.keys() >= inputs and all(
-            path in written and written[path] == locked.inputs[path] for path in inputs & of_stages
+        if locked.inputs.keys() >= set(stage.inputs) and all(
+            written.get(path) == md5 for path, md5 in locked.inputs.items() if path in of_stages
         ):
             done[stage.name] = stage
             written |= locked.outputs
@@ -176,10 +148,13 @@ def numbers(block: Mapping[str, Any], source: Path, prefix: str = "") -> dict[st
     return found
 
 
-def _read_arm(lock: Lock, done: Mapping[str, Stage], arm: str, cohort: str) -> ArmContent:
+def _read_arm(
+    lock: Lock, stages: Iterable[Stage], done: Mapping[str, Stage], arm: str, cohort: str
+) -> ArmContent:
+    names = (f"train-{arm}", f"calibrate-{arm}", *EXPLANATIONS)
+    all_own = [stage for stage in stages if stage.name in names and stage.arguments == (arm,)]
+    own = [stage for stage in all_own if stage.name in done]
     train, calibrate = done[f"train-{arm}"], done.get(f"calibrate-{arm}")
-    explanations = [done[name] for name in EXPLANATIONS if name in done and done[name].arguments == (arm,)]
-    own = [train, *([calibrate] if calibrate else []), *explanations]
     locked = lock.stages[train.name]
     metrics = _numbers_of(lock, train, "training.json", "training")
     params = {
@@ -192,22 +167,22 @@ def _read_arm(lock: Lock, done: Mapping[str, Stage], arm: str, cohort: str) -> A
         metrics |= _summary_bounds(lock.verified(calibrate.output("intervals.csv")))
         for name in ("compute", "calibrate"):
             params |= _flat_params(name, lock.stages[calibrate.name].section(name))
-        for stage in explanations:
+        model = (lock.verified(train.output("model.pt")), lock.verified(calibrate.output("classifier.json")))
+    for stage in own:
+        if stage.name in EXPLANATIONS:
+            params |= _flat_params(stage.name, lock.stages[stage.name].section(stage.name))
             for file in stage.metrics:
                 metrics |= _numbers_of(lock, stage, file, stage.name)
-            if stage.metrics:
-                params |= _flat_params(stage.name, lock.stages[stage.name].section(stage.name))
-        model = (lock.verified(train.output("model.pt")), lock.verified(calibrate.output("classifier.json")))
     return ArmContent(
         arm=arm,
         key=_outputs_key(lock, own),
         training=_outputs_key(lock, [train]),
-        complete=calibrate is not None,
+        complete=own == all_own,
         tags={"arm": arm, "seed": params.get("arm/seed", ""), "cohort": cohort},
         params=params,
         metrics=metrics,
         curves=_curves(lock.verified(train.output("history.csv"))),
-        files=_files(lock, [*own, *_shared(done)]),
+        files=files_to_log(lock, [*own, *_shared(done)]),
         dataset=_cohort_version(lock, done["ingest"], cohort),
         model=model,
     )
@@ -229,20 +204,6 @@ def _outputs_key(lock: Lock, stages: Iterable[Stage]) -> str:
         f"{path} {md5}" for stage in stages for path, md5 in sorted(lock.stages[stage.name].outputs.items())
     ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _files(lock: Lock, stages: Iterable[Stage]) -> dict[Path, str]:
-    """The files to log of `stages`, and the folder of the run that each goes to."""
-    files = {}
-    for stage in stages:
-        kind = stage.name.partition("-")[0]
-        for path in sorted(stage.outputs):
-            name = path.removeprefix(f"{stage.folder}/")
-            if name in _FILES[kind]:
-                files[lock.verified(path)] = _FOLDERS[kind]
-            elif name.startswith("figures/"):
-                files[lock.verified(path)] = "figures"
-    return files
 
 
 def _curves(history: Path) -> list[tuple[int, dict[str, float]]]:

@@ -22,7 +22,7 @@ TRAINING = "veribeat_training"
 """Tag of an arm's run: the hash of its train stage's outputs."""
 
 COMPLETE = "veribeat_complete"
-"""Tag of an arm's run: whether it has been calibrated, "true" or "false"."""
+"""Tag of an arm's run: whether all stages of the arm had run, "true" or "false"."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ def project(
     """Log what the stages wrote to MLflow; what is there already is not logged again.
 
     Parameters come from dvc.lock, that is, from the run that made the outputs, not from params.yaml as it is now.
-    An arm's run is keyed by the hashes of its outputs, the parent by the Prefect flow run or else by dvc.lock.
+    An arm's run is keyed by the hashes of its outputs, those of its explanations included: other explanations of the
+    same model make another run beside the earlier one. The parent is keyed by the Prefect flow run or else by dvc.lock.
 
     Raises:
         InputError: no stage has run, or a file is missing or is not what dvc.lock records.
@@ -119,8 +120,8 @@ def _child_tags(children: Mapping[str, str], experiment: str) -> dict[str, str]:
 def _child(store: "Store", arm: ArmContent, parent: str, tags: Mapping[str, str]) -> tuple[str, bool]:
     """The run of an arm, and whether it is new.
 
-    Leftovers go first: runs of the same outputs that a crash cut short, and the run of a training that had not been
-    calibrated yet.
+    Leftovers go first: runs of the same outputs that a crash cut short, and, once all stages of the arm have run, the
+    runs of its training that lacked some of them.
     """
     leftovers = []
     for run in store.find({KEY: arm.key}):

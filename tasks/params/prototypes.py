@@ -25,4 +25,7 @@ class PrototypesParams(Section):
     smallest_class: int = Field(ge=3)
     """Candidates; a class with fewer is one cluster."""
 
+    smallest_cluster: float = Field(ge=0, lt=0.5)
+    """Share of a class's candidates; divisions with a smaller cluster, such as one outlier, are not chosen."""
+
     seed: int = Field(ge=0)

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -12,10 +13,20 @@ import time
 from pathlib import Path
 
 import pytest
-from checkout import Checkout
+from checkout import EXPLAINED, Checkout
 
-LONGEST_WAIT = {"ingest": 3.0, "train-baseline": 6.0}
+LONGEST_WAIT = {
+    "ingest": 3.0,
+    "train-baseline": 6.0,
+    "attribute": 12.0,
+    "rules": 12.0,
+    "prototypes": 12.0,
+    "counterfactuals": 15.0,
+}
 """Seconds after a stage's start within which it is killed: its imports, its work and DVC's bookkeeping."""
+
+WITH_CANDIDATES = ("simulate.records=900", "presets.short.max_epochs=15")
+"""So many records, learnt so well, that there are prototypes of several superclasses and queries to explain."""
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +46,38 @@ def undisturbed(simulated: Checkout, tmp_path_factory: pytest.TempPathFactory) -
     return checkout.output_hashes()
 
 
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout in which there is an arm to be explained."""
+    checkout = Checkout.make(tmp_path_factory.mktemp("explained") / "checkout")
+    checkout.set_params(*WITH_CANDIDATES)
+    checkout.repro()
+    checkout.set_params(*EXPLAINED, "attribute.draws=20", "rules.samples=100")
+    return checkout
+
+
+@pytest.fixture(scope="module")
+def undisturbed_explanations(
+    calibrated: Checkout, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """Hashes of every output of an explanation chain that nobody killed."""
+    checkout = _copy(calibrated, tmp_path_factory.mktemp("undisturbed explanations"))
+    checkout.flow()
+    counterfactuals = checkout.path / "out/counterfactuals/counterfactuals.json"
+    assert json.loads(counterfactuals.read_text())["aligned_sparse"]["all"]
+    return checkout.output_hashes()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("stage", ["attribute", "rules", "prototypes", "counterfactuals"])
+@pytest.mark.parametrize("moment", range(3))
+def test_a_killed_explanation_can_be_run_again(
+    calibrated: Checkout, undisturbed_explanations: dict[str, str], tmp_path: Path, stage: str, moment: int
+) -> None:
+    _kill_and_run_again(calibrated, undisturbed_explanations, tmp_path, stage, moment)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("stage", ["ingest", "train-baseline"])
@@ -42,7 +85,13 @@ def undisturbed(simulated: Checkout, tmp_path_factory: pytest.TempPathFactory) -
 def test_a_killed_run_can_be_run_again(
     simulated: Checkout, undisturbed: dict[str, str], tmp_path: Path, stage: str, moment: int
 ) -> None:
-    checkout = _copy(simulated, tmp_path)
+    _kill_and_run_again(simulated, undisturbed, tmp_path, stage, moment)
+
+
+def _kill_and_run_again(
+    original: Checkout, undisturbed: dict[str, str], tmp_path: Path, stage: str, moment: int
+) -> None:
+    checkout = _copy(original, tmp_path)
     wait = random.Random(f"{stage} {moment}").uniform(0, LONGEST_WAIT[stage])
     # Every other time only the flow dies, and leaves DVC and the stage at work.
     _run_and_kill(checkout, stage, wait, everything=moment % 2 == 0)

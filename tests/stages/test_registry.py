@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from flows.code_dependencies import CODE_ROOT, code_files
+from flows.dvc_file import render
+from flows.tracking.files import EXPLANATIONS
 from flows.workspace import Workspace
 from models.backbones.registry import NAMES, build_backbone
 from tasks.params.document import Params, read_params
@@ -38,6 +41,43 @@ def test_a_real_cohort_replaces_the_simulated_one(params: Params) -> None:
     assert [stage.name for stage in stages(real)] == [stage.name for stage in stages(params)][1:]
     assert _stage(real, "ingest").command == "python -m tasks.ingest cohort"
     assert "cohort/records100" in _stage(real, "ingest").inputs
+
+
+def _asking(params: Params, section: str, **values: object) -> Params:
+    changed = getattr(params, section).model_copy(update=values)
+    return params.model_copy(update={section: changed})
+
+
+def test_the_chain_explains_one_arm_or_none(params: Params) -> None:
+    names = [stage.name for stage in stages(_asking(params, "explain", arm=None))]
+    explained = _asking(params, "explain", arm="baseline")
+    assert [stage.name for stage in stages(explained)] == [*names, *EXPLANATIONS]
+    for name in EXPLANATIONS:
+        stage = _stage(explained, name)
+        assert stage.command == f"python -m tasks.{name} baseline"
+        assert {"out/train-baseline/model.pt", "out/calibrate-baseline/classifier.json"} <= set(stage.inputs)
+
+
+def test_rules_are_an_input_of_prototypes_only_where_these_are_of_rules(params: Params) -> None:
+    of_rules, of_signals = (
+        _stage(_asking(params, "prototypes", cluster_on=kind), "prototypes") for kind in ("rules", "signal")
+    )
+    assert set(of_rules.inputs) - set(of_signals.inputs) == {"out/rules/rules.parquet"}
+    assert set(of_signals.inputs) < set(of_rules.inputs)
+
+
+def test_every_artifact_metric_and_plot_of_dvc_yaml_is_an_output(params: Params) -> None:
+    asked = _asking(params, "explain", arm="baseline")
+    document = YAML(typ="safe").load(render(stages(asked), ""))
+    outputs = {path for stage in document["stages"].values() for path in stage["outs"]}
+    artifact = document["artifacts"]["prototypes-baseline"]
+    assert artifact["path"] == "out/prototypes/prototypes.h5"
+    assert {artifact["path"] for artifact in document["artifacts"].values()} <= outputs
+    assert {path for plot in document["plots"] for path in plot} <= outputs
+    assert set(document["metrics"]) <= outputs
+    for name in ("attribute", "rules", "prototypes", "counterfactuals"):
+        assert f"out/{name}/{name}.json" in document["metrics"]
+    assert "artifacts" not in YAML(typ="safe").load(render(stages(_asking(params, "explain", arm=None)), ""))
 
 
 def test_code_dependencies_follow_imports_and_package_inits(params: Params) -> None:

@@ -6,7 +6,9 @@ from veribeat.plots.clusters import cluster_maps, silhouette_curves
 from veribeat.plots.style import save_png
 from veribeat.prototypes.clustering import ClusterSettings, cluster
 
-SETTINGS = ClusterSettings(dimensions=[1, 2, 3], clusters=[2, 3, 4], smallest_class=3, seed=0)
+SETTINGS = ClusterSettings(
+    dimensions=[1, 2, 3], clusters=[2, 3, 4], smallest_class=3, smallest_cluster=0.0, seed=0
+)
 
 
 def clusterings(settings=SETTINGS):
@@ -33,7 +35,7 @@ def test_every_number_of_dimensions_has_a_curve_and_the_choice_is_ringed():
 
 
 def test_a_map_shows_each_cluster_and_its_medoid():
-    found = clusterings(ClusterSettings([3], [3], 3, 0))["CD"]
+    found = clusterings(ClusterSettings([3], [3], 3, 0.0, 0))["CD"]
     axes = cluster_maps({"CD": found}).axes[0]
     rings = [points_of(line)[0] for line in axes.lines if line.get_fillstyle() == "none"]
     assert np.array(rings) == pytest.approx(found.embedding[found.medoids, :2])
@@ -45,7 +47,7 @@ def test_a_map_shows_each_cluster_and_its_medoid():
 
 
 def test_an_embedding_of_one_dimension_is_drawn_along_a_line():
-    found = clusterings(ClusterSettings([1], [2], 3, 0))["CD"]
+    found = clusterings(ClusterSettings([1], [2], 3, 0.0, 0))["CD"]
     axes = cluster_maps({"CD": found}).axes[0]
     assert not np.concatenate([points_of(line)[:, 1] for line in axes.lines]).any()
 

@@ -54,6 +54,23 @@ def test_every_knob_is_in_the_file() -> None:
         ("arms.baseline.preset", "quick", ["arms.baseline.preset", "quick", "paper"]),
         ("cohort.source", "mimic", ["cohort.source", "mimic"]),
         ("arms", {}, ["arms"]),
+        ("explain.arm", "erts", ["'explain.arm' is 'erts'", "'arms' has baseline"]),
+        ("attribute.method", "lime", ["'attribute.method' is 'lime'", "expected_gradients"]),
+        ("attribute.replicates", 7, ["'attribute'", "'replicates' (7) must divide 'draws' (200)"]),
+        ("attribute.method", "shap", ["'attribute'", "'method: shap' needs 'sampling: random'"]),
+        ("rules.percentile", 100, ["'rules.percentile' is 100", "less than 100"]),
+        ("rules.perturbation", "gaussian", ["'rules'", "'interval: box' needs 'perturbation: uniform'"]),
+        ("prototypes.cluster_on", "leads", ["'prototypes.cluster_on' is 'leads'", "'rules'"]),
+        ("prototypes.clusters", [1, 2], ["'prototypes.clusters.0' is 1", "greater than or equal to 2"]),
+        ("prototypes.dimensions", [], ["'prototypes.dimensions' is []", "at least 1"]),
+        ("counterfactuals.sparse.keep_ratios", [0.5, 0.2, 1.0], ["'counterfactuals.sparse'", "must rise"]),
+        ("counterfactuals.sparse.keep_ratios", [0.2, 0.2, 1.0], ["'counterfactuals.sparse'", "must rise"]),
+        ("counterfactuals.sparse.keep_ratios", [0.2, 0.5], ["'counterfactuals.sparse'", "end with 1.0"]),
+        ("counterfactuals.sparse.r_peak_weight", 0.5, ["'counterfactuals.sparse.r_peak_weight' is 0.5"]),
+        ("counterfactuals.quality.margin", 0.3, ["'counterfactuals.quality'", "sum to 1, not to 1.1"]),
+        ("counterfactuals.noise_levels", [0.0], ["'counterfactuals.noise_levels.0' is 0.0", "greater than 0"]),
+        ("report.target", "none", ["'report.target' is 'none'", "'HYP'"]),
+        ("report.query", 0, ["'report.query' is 0", "greater than or equal to 1"]),
     ],
 )
 def test_a_mistake_names_its_key(params_file: Path, key: str, value: object, words: list[str]) -> None:
@@ -64,6 +81,14 @@ def test_a_mistake_names_its_key(params_file: Path, key: str, value: object, wor
     assert "\n" not in sentence
     for word in words:
         assert word in sentence
+
+
+def test_a_hull_may_be_of_gaussian_noise_and_no_arm_need_be_explained(params_file: Path) -> None:
+    _set(params_file, "rules.interval", "hull")
+    _set(params_file, "rules.perturbation", "gaussian")
+    _set(params_file, "explain.arm", None)
+    params = read_params(params_file)
+    assert (params.rules.perturbation, params.explain.arm) == ("gaussian", None)
 
 
 def test_a_missing_key_is_named(params_file: Path) -> None:

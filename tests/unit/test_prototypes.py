@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
@@ -7,7 +9,9 @@ from veribeat.errors import InputError
 from veribeat.prototypes.candidates import are_candidates
 from veribeat.prototypes.clustering import ClusterSettings, cluster
 
-SETTINGS = ClusterSettings(dimensions=range(2, 6), clusters=range(2, 7), smallest_class=3, seed=0)
+SETTINGS = ClusterSettings(
+    dimensions=range(2, 6), clusters=range(2, 7), smallest_class=3, smallest_cluster=0.0, seed=0
+)
 
 
 def groups(sizes=(9, 14, 11), dimensions=3, seed=0):
@@ -58,13 +62,13 @@ def test_of_equal_silhouettes_the_fewest_dimensions_win():
     best = found.table[found.table["silhouette"] == found.table["silhouette"].max()]
     assert len(best) > 1
     assert found.dimensions == best["dimensions"].min()
-    turned = ClusterSettings([5, 4, 3, 2], [6, 5, 4, 3, 2], 3, 0)
+    turned = ClusterSettings([5, 4, 3, 2], [6, 5, 4, 3, 2], 3, 0.0, 0)
     assert cluster(groups()[0], turned).table.equals(found.table)
 
 
 def test_the_embedding_keeps_the_distances():
     distances, _ = groups()
-    found = cluster(distances, ClusterSettings([3], [3], 3, 0))
+    found = cluster(distances, ClusterSettings([3], [3], 3, 0.0, 0))
     assert cdist(found.embedding, found.embedding) == pytest.approx(distances, abs=0.01)
 
 
@@ -74,6 +78,21 @@ def test_the_table_tells_an_outlier_from_a_group():
     assert np.bincount(found.labels).tolist() == [30, 1]
     best = found.table[(found.table["clusters"] == 2) & (found.table["dimensions"] == found.dimensions)]
     assert best["smallest_cluster"].tolist() == [1]
+
+
+def test_an_outlier_does_not_become_a_prototype_where_clusters_must_be_larger():
+    distances, _ = groups((30, 1))
+    found = cluster(distances, replace(SETTINGS, smallest_cluster=0.1))
+    assert np.bincount(found.labels).min() >= 0.1 * 31
+    assert found.table.equals(cluster(distances, SETTINGS).table)
+
+
+def test_where_every_division_is_too_small_there_is_one_cluster():
+    distances, _ = groups((30, 1))
+    found = cluster(distances, replace(SETTINGS, clusters=[2], dimensions=[2], smallest_cluster=0.1))
+    assert (found.clusters, found.dimensions) == (1, 0)
+    assert found.note == "Every division has a cluster that is too small."
+    assert len(found.table) == 1
 
 
 def test_it_comes_out_the_same_again():
@@ -93,7 +112,7 @@ def test_without_records_there_are_no_prototypes():
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_too_few_records_are_one_cluster_with_its_medoid(count):
     points = np.array([0.0, 2.0, 3.0, 4.0, 9.0])[:count, None]
-    found = cluster(cdist(points, points), ClusterSettings([2], [2], 6, 0))
+    found = cluster(cdist(points, points), ClusterSettings([2], [2], 6, 0.0, 0))
     assert found.labels.tolist() == [0] * count
     assert found.medoids.tolist() == [{1: 0, 2: 0, 5: 2}[count]]
     assert found.dimensions == 0
@@ -135,4 +154,4 @@ def test_what_is_no_distance_matrix_is_refused(distances, message):
 @pytest.mark.parametrize(("dimensions", "clusters"), [([], [2]), ([2], []), ([0], [2]), ([2], [1])])
 def test_there_must_be_something_to_choose_from(dimensions, clusters):
     with pytest.raises(InputError, match="choose"):
-        cluster(groups()[0], ClusterSettings(dimensions, clusters, 3, 0))
+        cluster(groups()[0], ClusterSettings(dimensions, clusters, 3, 0.0, 0))

@@ -1,7 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 
-from veribeat.rules.ablation import ablate
+from veribeat.rules.ablation import ablation_table, beside_published
 from veribeat.rules.phar import Rule
 from veribeat.rules.published import TABLE_6
 from veribeat.rules.quality import Quality, covers, rule_quality
@@ -122,23 +123,49 @@ def test_runs_end_with_their_lead_also_from_the_last_sample_to_the_first():
     assert rule_texts(*(np.empty(0, dtype=int),) * 4) == []
 
 
+def made_rules():
+    """Two percentiles, the larger first; of the three rules at each, two are of record 9."""
+    return pd.DataFrame(
+        {
+            "percentile": [95.0, 95.0, 95.0, 45.0, 45.0, 45.0],
+            "threshold": [1.0, 1.0, 1.0, 0.5, 0.5, 0.5],
+            "ecg_id": [8, 9, 9, 8, 9, 9],
+            "features": [100, 0, 0, 100, 4000, 5500],
+            "kept": [True, False, False, True, True, True],
+            "precision": [0.5, np.nan, np.nan, 0.5, 1.0, 1.0],
+            "forwards": [3001, 0, 0, 1000, 2000, 6000],
+            "seconds": [3.0, 0.0, 0.0, 1.0, 2.0, 6.0],
+        }
+    )
+
+
 def test_ablation_counts_rules_and_conditions_per_percentile():
-    values = np.zeros((3, 1000, 12), dtype=np.float32)
-    values[0, :100, 0] = 1.0  # the 100 strongest of 36,000
-    values[1:, :400, :] = 0.5
-    ecg_ids = np.array([8, 9, 9])
-
-    def make(row, mask):
-        conditions = [(time, lead, 0.0, 1.0) for time, lead in np.argwhere(mask)] or [(0, 0, 0.0, 1.0)]
-        return rule_of(conditions, kept=bool(mask.any()), precision=1.0 if row else 0.5)
-
-    table = ablate(values, ecg_ids, (80.0, 99.9), make).set_index("percentile")
+    table = ablation_table(made_rules())
+    assert table["percentile"].tolist() == [45, 95]
     assert table["threshold"].tolist() == [0.5, 1.0]
-    assert table["features_mean"].tolist() == pytest.approx([(100 + 4800 + 4800) / 3, 100])
-    assert table["features_sd"][80.0] == pytest.approx(np.std([100, 4800, 4800], ddof=1))
+    assert table["rules"].tolist() == [3, 1]
+    assert table["important_mean"].tolist() == pytest.approx([3200, 100 / 3])
+    assert table["features_mean"].tolist() == pytest.approx([3200, 100])
+    assert table["features_sd"][0] == pytest.approx(np.std([100, 4000, 5500], ddof=1))
+    assert np.isnan(table["features_sd"][1])  # of one rule
     assert table["records_with_rule"].tolist() == [1.0, 0.5]
     assert table["precision"].tolist() == pytest.approx([2.5 / 3, 0.5])
-    assert table["forwards"].tolist() == [3001, 3001]
+    assert table["forwards"].tolist() == pytest.approx([3000, 3001 / 3])
+    assert table["seconds"].tolist() == [3, 1]
+
+
+def test_ablation_without_rules_has_no_means():
+    (row,) = ablation_table(made_rules().query("percentile == 95").assign(kept=False)).to_dict("records")
+    assert row["rules"] == row["records_with_rule"] == 0
+    assert np.isnan([row["features_mean"], row["features_sd"], row["precision"]]).all()
+    assert row["important_mean"] == pytest.approx(100 / 3)
+
+
+def test_the_papers_figures_are_those_of_the_same_percentile():
+    table = beside_published(ablation_table(made_rules()))
+    assert table["published_features_mean"].tolist() == [536.8, 489.5]
+    assert table["published_features_sd"].tolist() == [458.0, 186.8]
+    assert table["published_seconds"].tolist() == [359.0, 332.3]
 
 
 def test_table_6_is_complete():

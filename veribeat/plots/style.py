@@ -31,6 +31,8 @@ SUPERCLASS_LINES: Final[dict[str, str | tuple[int, tuple[int, ...]]]] = {
 TRAINING_COLOUR: Final = "#56B4E9"  # sky blue and black: of the same palette, taken by no superclass
 VALIDATION_COLOUR: Final = "#000000"
 GREY: Final = "#666666"
+SIMULATED_BANNER: Final = "simulated cohort"
+"""What every figure of simulated records says."""
 DPI: Final = 150
 
 _SETTINGS: Final[dict[str, object]] = {

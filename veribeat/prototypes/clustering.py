@@ -30,6 +30,7 @@ class ClusterSettings:
     dimensions: Sequence[int]  # of the embedding
     clusters: Sequence[int]  # their number, from 2 on
     smallest_class: int  # fewer records than this are one cluster
+    smallest_cluster: float  # share of the records, 0-1; what has a smaller cluster is not chosen
     seed: int  # of k-means
 
 
@@ -63,7 +64,8 @@ def cluster(distances: NDArray[np.float64], settings: ClusterSettings) -> Cluste
     fewest dimensions and then the fewest clusters win. Numbers that the records do not allow are not tried: both must
     be less than the number of distinct records.
 
-    The highest silhouette is often that of one outlier against all others: then `smallest_cluster` is 1 in the table.
+    The highest silhouette of all is often that of one outlier against all others, which says nothing of the class:
+    choices with a cluster below `smallest_cluster` are in the table, but out of the running.
 
     Args:
         distances: (N, N), symmetric, zero diagonal.
@@ -93,7 +95,10 @@ def cluster(distances: NDArray[np.float64], settings: ClusterSettings) -> Cluste
         ],
         columns=list(TABLE),
     )
-    best = table.iloc[table["silhouette"].to_numpy().argmax()]  # the first of equals
+    allowed = table[table["smallest_cluster"] >= settings.smallest_cluster * count]
+    if allowed.empty:
+        return _undivided(distances, "Every division has a cluster that is too small.", table)
+    best = allowed.iloc[allowed["silhouette"].to_numpy().argmax()]  # the first of equals
     d, k = int(best["dimensions"]), int(best["clusters"])
     numbered = _by_size(labels[d, k])
     return Clustering(
@@ -145,7 +150,7 @@ def _medoids(distances: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArr
     return np.array(medoids, dtype=np.int64)
 
 
-def _undivided(distances: NDArray[np.float64], note: str) -> Clustering:
+def _undivided(distances: NDArray[np.float64], note: str, table: pd.DataFrame | None = None) -> Clustering:
     """All records as one cluster; no cluster where there are no records."""
     count = len(distances)
     labels = np.zeros(count, dtype=np.int64)
@@ -154,6 +159,6 @@ def _undivided(distances: NDArray[np.float64], note: str) -> Clustering:
         labels=labels,
         medoids=_medoids(distances, labels) if count else np.zeros(0, dtype=np.int64),
         silhouettes=np.full(count, np.nan),
-        table=pd.DataFrame(columns=list(TABLE)).astype(TABLE),
+        table=pd.DataFrame(columns=list(TABLE)).astype(TABLE) if table is None else table,
         note=note,
     )

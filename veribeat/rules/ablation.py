@@ -1,58 +1,42 @@
 """What the importance threshold does to rules ([CF] A.3, Table 6)."""
 
-from collections.abc import Callable, Sequence
-
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from veribeat.rules.phar import Rule
-from veribeat.rules.threshold import importance_threshold, important
-
-MakeRule = Callable[[int, NDArray[np.bool_]], Rule]
-"""Makes the rule of row i of the attributions from its important features (1000, 12)."""
+from veribeat.rules.published import TABLE_6
 
 
-def ablate(
-    values: NDArray[np.float32],
-    ecg_ids: NDArray[np.integer],
-    percentiles: Sequence[float],
-    make: MakeRule,
-) -> pd.DataFrame:
-    """Return one row per percentile of the importance threshold, from rules made anew for each.
+def ablation_table(rules: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per percentile of the importance threshold, ascending, from rules made anew for each.
 
-    Columns: percentile; threshold on |attribution|; important_mean, features that pass it per row; features_mean and
-    features_sd, conditions per rule that was found; records_with_rule, share of records that have at least one;
-    precision, mean over the rules found; forwards, mean over all. Means over no rule are NaN. Whoever wants the time
-    as well measures it in `make`: it is the machine's, not the rules'.
+    Columns: percentile; threshold on |attribution|; rules, those that were found; important_mean, features that pass
+    the threshold per record and class; features_mean and features_sd, conditions per rule that was found;
+    records_with_rule, share of records that have at least one; precision, mean over the rules found; forwards and
+    seconds, means over all. Means over no rule are NaN, and so is the deviation of one.
 
     Args:
-        values: (N, 1000, 12) attributions of the sampled records, one row per record and predicted class; may be an
-            HDF5 dataset.
-        ecg_ids: (N,) whose row it is.
-        percentiles: 0-100.
-        make: how to make one rule.
+        rules: one row per percentile, record and class: percentile (0-100), threshold, ecg_id, features (those that
+            pass the threshold), kept (a rule was found), precision, forwards, seconds.
     """
-    return pd.DataFrame([_row(values, ecg_ids, percentile, make) for percentile in percentiles])
+    return pd.DataFrame([_row(of_one) for _, of_one in rules.groupby("percentile")])
 
 
-def _row(
-    values: NDArray[np.float32], ecg_ids: NDArray[np.integer], percentile: float, make: MakeRule
-) -> dict[str, float]:
-    threshold = importance_threshold(values, np.arange(len(ecg_ids)), percentile)
-    made = (make(row, important(values[row], threshold)) for row in range(len(ecg_ids)))
-    rules = pd.DataFrame(
-        [(len(rule.times), rule.kept, rule.precision, rule.forwards) for rule in made],
-        columns=["features", "kept", "precision", "forwards"],
-    ).assign(ecg_id=ecg_ids)
+def _row(rules: pd.DataFrame) -> dict[str, float]:
     found = rules[rules["kept"]]
     return {
-        "percentile": percentile,
-        "threshold": threshold,
+        "percentile": rules["percentile"].iloc[0],
+        "threshold": rules["threshold"].iloc[0],
+        "rules": len(found),
         "important_mean": rules["features"].mean(),
         "features_mean": found["features"].mean(),
         "features_sd": found["features"].std(),
         "records_with_rule": found["ecg_id"].nunique() / rules["ecg_id"].nunique(),
         "precision": found["precision"].mean(),
         "forwards": rules["forwards"].mean(),
+        "seconds": rules["seconds"].mean(),
     }
+
+
+def beside_published(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `table` with what [CF] Table 6 prints for each percentile, in columns published_*."""
+    published = pd.DataFrame(TABLE_6).set_index("percentile").add_prefix("published_")
+    return table.join(published, on="percentile")

@@ -1,0 +1,34 @@
+"""Which arm of a workspace is explained, and the files that this takes."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from flows.workspace import Workspace
+from tasks.explained import Sources
+from veribeat.errors import InputError
+
+
+def explained_arm(place: Workspace) -> tuple[str, Sources]:
+    """The arm whose predictions are explained, and where its files are.
+
+    Raises InputError when params.yaml names no arm, or a file is missing.
+    """
+    params = place.params()
+    arm = params.explain.arm
+    if arm is None:
+        raise InputError(
+            f"{place.params_file}: 'explain.arm' names no arm: set it to one, then run 'veribeat run'."
+        )
+    out = place.path / "out"
+    sources = Sources(
+        out / "ingest", out / "split", out / f"train-{arm}", out / f"calibrate-{arm}", params.compute.threads
+    )
+    require(sources.files)
+    return arm, sources
+
+
+def require(files: Iterable[Path]) -> None:
+    """Raise InputError when an output of the pipeline is missing."""
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"There is no {file}: run 'veribeat run' first.")

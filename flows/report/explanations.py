@@ -1,0 +1,73 @@
+"""What the explanation chain of a workspace found, as a section of a page."""
+
+from dataclasses import dataclass
+
+from flows.report.explanation_pictures import (
+    attribution_pictures,
+    prototype_pictures,
+    query_pictures,
+    step_pictures,
+)
+from flows.report.explanation_tables import (
+    attribution_tables,
+    initial_tables,
+    prototype_tables,
+    summary_tables,
+    target_tables,
+)
+from flows.report.figures import Picture
+from flows.report.result_table import ResultTable
+from flows.workspace import Workspace
+from tasks.params.document import Params
+
+
+@dataclass(frozen=True)
+class Part:
+    """What stands under one heading; `folded` are parts that a reader opens."""
+
+    title: str
+    tables: tuple[ResultTable, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    sentences: tuple[str, ...] = ()
+    folded: tuple["Part", ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to show, because stages have not run."""
+        return not (self.tables or self.pictures or self.sentences or self.folded)
+
+
+def explanation_parts(place: Workspace, params: Params) -> tuple[Part, ...]:
+    """What the stages of the chain have made so far, in their order; nothing where no arm is explained."""
+    if params.explain.arm is None:
+        return ()
+    return _filled(
+        Part("Attributions and rules", attribution_tables(place), attribution_pictures(place)),
+        Part("Prototypes", prototype_tables(place, params), prototype_pictures(place)),
+        Part(
+            "Counterfactuals",
+            (*summary_tables(place), *target_tables(place)),
+            folded=_filled(
+                Part("By the superclass of the query", initial_tables(place, "tables_7_11.csv")),
+                Part("Queries with several superclasses", initial_tables(place, "tables_12_13.csv")),
+            ),
+        ),
+        Part("Discussion", sentences=_discussion(place)),
+        Part(
+            "One query, explained",
+            pictures=query_pictures(place),
+            folded=_filled(Part("The steps in between", pictures=step_pictures(place))),
+        ),
+    )
+
+
+def _filled(*parts: Part) -> tuple[Part, ...]:
+    return tuple(part for part in parts if not part.empty)
+
+
+def _discussion(place: Workspace) -> tuple[str, ...]:
+    """What the stage `report` says of the numbers."""
+    file = place.path / "out" / "report" / "discussion.md"
+    if not file.is_file():
+        return ()
+    return tuple(line.removeprefix("- ") for line in file.read_text(encoding="utf-8").splitlines())
