@@ -86,7 +86,7 @@ def ablate_rules(place: Workspace, records: int, out: Path | None) -> pd.DataFra
     One rule per record and predicted class, with the settings of params.yaml; only the threshold differs. It is the
     percentile over the attributions of the whole pool, as in the stage `rules`, not over those of the sample: [CF]
     eq. 1-2 and 4.6.1 have one cutoff for all instances, and A.3 draws a sample to make rules for, without saying that
-    it draws another cutoff. So the rules at the percentile of params.yaml are the stage's own.
+    it draws another cutoff. So where params.yaml has one of these percentiles, its rules are those of the stage.
 
     Finished rules stay in the workspace's scratch folder: a killed ablation goes on, and one that is asked for again
     is there at once. The table is written to the new file `out` as CSV, too.
@@ -159,8 +159,8 @@ def show_ablation(table: pd.DataFrame, records: int, simulated: bool, console: C
         shown.add_row(name, *(number(value, digits) for value in table[column]))
     console.print(shown)
     console.print(
-        "Precision is the share of a third draw of perturbed records that keep their labels. Seconds are this machine's,"
-        " one rule at a time on each core; the paper's, its own.",
+        "Precision is the share of a third draw of perturbed records that keep their labels. Seconds are this"
+        " machine's, one rule at a time on each core.",
         highlight=False,
     )
     if simulated:

@@ -294,7 +294,7 @@ def ablate(
 ) -> None:
     """Make rules anew at five importance thresholds, and show what these do, beside the paper's Table 6.
 
-    350 records take about an hour on two cores. A run that was killed goes on where it stopped.
+    350 records take half an hour on two free cores. A run that was killed goes on where it stopped.
     """
     from flows.ablation import ablate_rules, show_ablation
     from flows.workspace import Workspace

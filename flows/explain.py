@@ -7,16 +7,17 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from flows.explained_arm import explained_arm, require
 from flows.explanation_files import Answer, Asked, write_explanation
 from flows.folders import new_folder
 from flows.workspace import Workspace
 from models.explanation import BackgroundDraws, ExplanationSettings, explain
-from tasks.attribute import BATCH, largest_divisor
 from tasks.counterfactuals import measure_settings, search_settings
-from tasks.explained import Explained, Sources
+from tasks.explained import Explained
 from tasks.params.attribute import AttributeParams
 from tasks.params.counterfactuals import CounterfactualsParams
 from veribeat.attribution.draws import make_draws
+from veribeat.attribution.expected_gradients import batch_size
 from veribeat.conventions import SAMPLING_RATE, SUPERCLASSES
 from veribeat.counterfactual.plausibility import amplitude_range
 from veribeat.counterfactual.targets import names_of
@@ -48,19 +49,9 @@ def explain_record(place: Workspace, asked: Asked, folder: Path) -> Answer:
 
 def _answer(place: Workspace, asked: Asked) -> Answer:
     params = place.params()
-    arm = params.explain.arm
-    if arm is None:
-        raise InputError(
-            f"{place.params_file}: 'explain.arm' names no arm: set it to one, then run 'veribeat run'."
-        )
-    out = place.path / "out"
-    sources = Sources(
-        out / "ingest", out / "split", out / f"train-{arm}", out / f"calibrate-{arm}", params.compute.threads
-    )
-    stored_prototypes = out / "prototypes" / "prototypes.h5"
-    for file in (*sources.files, stored_prototypes):
-        if not file.is_file():
-            raise InputError(f"There is no {file}: run 'veribeat run' first.")
+    arm, sources = explained_arm(place)
+    stored_prototypes = place.path / "out" / "prototypes" / "prototypes.h5"
+    require([stored_prototypes])
     explained = Explained.load(sources)
     prototypes = read_prototypes(stored_prototypes)
     recording = _recording(asked, explained)
@@ -122,7 +113,7 @@ def _background(params: AttributeParams, explained: Explained, ecg_id: int | Non
     return BackgroundDraws(
         explained.signals_mv(rows[needed]),
         replace(draws, backgrounds=places),
-        largest_divisor(params.draws, BATCH),
+        batch_size(params.draws),
     )
 
 

@@ -16,12 +16,15 @@ from tasks.params.attribute import AttributeParams
 from tasks.params.reading import read_section
 from tasks.stage import run, write_json
 from veribeat.attribution.draws import make_draws
-from veribeat.attribution.expected_gradients import Attribution, expected_gradients, make_background
+from veribeat.attribution.expected_gradients import (
+    LARGEST_BATCH,
+    Attribution,
+    batch_size,
+    expected_gradients,
+    make_background,
+)
 from veribeat.attribution.importance import lead_shares
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES
-
-BATCH = 100
-"""Most draws per forward pass."""
 
 ROW = np.dtype(
     [
@@ -48,9 +51,9 @@ class AttributeWorker:
         predicted = explained.predicted_labels(rows)
         ecg_ids = explained.ecg_ids(rows)
         model = explained.classifier.backbone
-        background = make_background(model, explained.signals_mv(explained.rows("background")), BATCH)
+        background = make_background(model, explained.signals_mv(explained.rows("background")), LARGEST_BATCH)
         method = _method(self.params.method)
-        batch = largest_divisor(self.params.draws, BATCH)
+        batch = batch_size(self.params.draws)
 
         def attribute(item: int) -> NDArray[np.void]:
             classes = np.flatnonzero(predicted[item])
@@ -79,11 +82,6 @@ def _method(name: str) -> Callable[..., Attribution]:
 
         return shap_gradients
     return expected_gradients
-
-
-def largest_divisor(number: int, most: int) -> int:
-    """The largest divisor of `number` that is not above `most`."""
-    return next(size for size in range(min(number, most), 0, -1) if number % size == 0)
 
 
 def attribute(out: Path, explained: Explained, params: AttributeParams, resume: Path) -> None:

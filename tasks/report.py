@@ -10,7 +10,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from tasks.attribute import BATCH, largest_divisor
 from tasks.explained import Explained, Sources
 from tasks.params.attribute import AttributeParams
 from tasks.params.cohort import CohortParams
@@ -19,7 +18,12 @@ from tasks.params.report import ReportParams
 from tasks.params.train import ComputeParams
 from tasks.stage import OUT, output_folder, run
 from veribeat.attribution.draws import make_draws
-from veribeat.attribution.expected_gradients import expected_gradients, make_background
+from veribeat.attribution.expected_gradients import (
+    LARGEST_BATCH,
+    batch_size,
+    expected_gradients,
+    make_background,
+)
 from veribeat.conventions import SUPERCLASSES
 from veribeat.counterfactual.alignment import align
 from veribeat.counterfactual.discussion import discussion
@@ -208,11 +212,11 @@ def _attribution(
 ) -> NDArray[np.float32]:
     """Attributions (1000, 12) of one logit of a counterfactual, with the draws of its query."""
     model = explained.classifier.backbone
-    background = make_background(model, explained.signals_mv(explained.rows("background")), BATCH)
+    background = make_background(model, explained.signals_mv(explained.rows("background")), LARGEST_BATCH)
     draws = make_draws(
         params.draws, params.replicates, len(background.logits), params.sampling, (params.seed, ecg_id)
     )
-    batch = largest_divisor(params.draws, BATCH)
+    batch = batch_size(params.draws)
     classes = [SUPERCLASSES.index(superclass)]
     (values,) = expected_gradients(model, signal_mv, background, classes, draws, batch).values
     return np.asarray(values)

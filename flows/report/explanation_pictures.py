@@ -56,7 +56,7 @@ STEPS: Texts = {
     ),
     "aligned": (
         "The query and the aligned prototype over it.",
-        "The prototype, blue, its beats shifted under those of the query ([CF] figure 12).",
+        "The prototype, blue, its beats moved onto those of the query ([CF] figure 12).",
     ),
 }
 

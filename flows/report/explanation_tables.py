@@ -1,5 +1,7 @@
 """What the explanation chain found, as tables: attributions, rules, prototypes, and counterfactuals beside [CF]'s."""
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from flows.report.outputs import read_json
@@ -12,7 +14,7 @@ from veribeat.prototypes.published import CANDIDATES, CLUSTERS, SILHOUETTES
 
 SUMMARY_METRICS = {
     "validity": "validity",
-    "share_changed": "share changed",
+    "share_changed": "share of samples changed",
     "mean_abs_mv": "mean difference, mV",
     "rms_mv": "RMS difference, mV",
     "noise_stability": "noise stability",
@@ -45,14 +47,27 @@ LISTED_RUNS = 3
 BESIDE = "In brackets: [CF]."
 """What brackets are wherever a table has some."""
 
-SUSPECT = (
-    "Treat its cells of single classes as suspect, as it prints figures per class under names in another order."
-)
+SUSPECT = "Treat its cells of single classes as suspect, as it prints figures per class under names in another order."
 
 
 def attribution_tables(place: Workspace) -> tuple[ResultTable, ...]:
-    """How many attributions there are and how noisy; what rules hold, and one of each superclass."""
-    return (*_attributions(place), *_rules(place), *_example_rules(place))
+    """How many attributions there are, and how noisy."""
+    found = read_json(place, "attribute", "attribute.json")
+    if found is None:
+        return ()
+    rows = (
+        ("records", f"{found['records']:,}"),
+        ("attributions, one per predicted class", f"{found['rows']:,}"),
+        ("Monte-Carlo error, median", number(found["median_monte_carlo_error"], DIGITS)),
+        ("Monte-Carlo error, largest", number(found["largest_monte_carlo_error"], DIGITS)),
+    )
+    note = "Errors are relative to the size of an attribution."
+    return (_values("Attributions of the pool", rows, note),)
+
+
+def rule_tables(place: Workspace) -> tuple[ResultTable, ...]:
+    """What rules hold, and one of each superclass."""
+    return (*_rules(place), *_example_rules(place))
 
 
 def prototype_tables(place: Workspace, params: Params) -> tuple[ResultTable, ...]:
@@ -65,6 +80,7 @@ def prototype_tables(place: Workspace, params: Params) -> tuple[ResultTable, ...
     def cell(own: str, paper: str) -> str:
         return f"{own} ({paper})" if beside_paper else own
 
+    blocks = {name: found[name] for name in SUPERCLASSES}
     rows = tuple(
         (
             name,
@@ -74,15 +90,15 @@ def prototype_tables(place: Workspace, params: Params) -> tuple[ResultTable, ...
             cell(f"{block['prototypes']}", f"{CLUSTERS[name]}"),
             cell(number(block["silhouette"], 2), f"{SILHOUETTES[name]:.2f}").lstrip(),
         )
-        for name, block in found.items()
+        for name, block in blocks.items()
     )
-    note = "Candidates have one superclass, and that one alone is predicted. The silhouette is of DTW distances"
+    note = (
+        "Candidates have one superclass, and that one alone is predicted. The silhouette is of DTW distances."
+    )
     if beside_paper:
-        note += f"; that of [CF] is of the embedding, where it is higher. {BESIDE}"
-    else:
-        note += "."
+        note += f" {BESIDE} Its silhouettes are of embeddings, where they are higher."
     columns = ("superclass", "in the pool", "candidates", "dimensions", "prototypes", "silhouette")
-    return (ResultTable("Prototypes", columns, rows, note),)
+    return (ResultTable("Prototypes of each superclass", columns, rows, note),)
 
 
 def summary_tables(place: Workspace) -> tuple[ResultTable, ...]:
@@ -99,7 +115,7 @@ def summary_tables(place: Workspace) -> tuple[ResultTable, ...]:
     shown = tuple(row for row in rows if any(row[1:]))
     note = (
         "Means over the queries with one superclass and their targets. Original is the nearest prototype, sparse takes"
-        " parts of it, aligned sparse takes them after shifting its beats under those of the query; the first two are"
+        " parts of it, aligned sparse takes them after its beats were moved onto those of the query; the first two are"
         " valid by construction. A margin is a probability minus its threshold."
     )
     title = "Counterfactuals by method"
@@ -107,7 +123,9 @@ def summary_tables(place: Workspace) -> tuple[ResultTable, ...]:
         return (ResultTable(f"{title}: no query with one superclass has any", (), ()),)
     if _has_paper(table):
         title += " ([CF] Table 3)"
-        note += f" {BESIDE} Compare the means over targets first: its others are over an uneven mix of targets."
+        note += (
+            f" {BESIDE} Compare the means over targets first: its others are over an uneven mix of targets."
+        )
     return (ResultTable(title, ("metric", *METHODS.values()), shown, note),)
 
 
@@ -129,22 +147,9 @@ def initial_tables(place: Workspace, name: str) -> tuple[ResultTable, ...]:
     if table is None:
         return ()
     return tuple(
-        _by_target(cells, f"{initial}, {_queries(cells)}")
+        _by_target(cells, f"Queries of {initial}: {_queries(cells)}")
         for initial, cells in table.groupby("initial", sort=False)
     )
-
-
-def _attributions(place: Workspace) -> tuple[ResultTable, ...]:
-    found = read_json(place, "attribute", "attribute.json")
-    if found is None:
-        return ()
-    rows = (
-        ("records", f"{found['records']:,}"),
-        ("attributions, one per predicted class", f"{found['rows']:,}"),
-        ("Monte-Carlo error, median", number(found["median_monte_carlo_error"], DIGITS)),
-        ("Monte-Carlo error, largest", number(found["largest_monte_carlo_error"], DIGITS)),
-    )
-    return (ResultTable("Attributions", ("what", "value"), rows, "Errors are relative to an attribution's size."),)
 
 
 def _rules(place: Workspace) -> tuple[ResultTable, ...]:
@@ -152,7 +157,7 @@ def _rules(place: Workspace) -> tuple[ResultTable, ...]:
     if found is None:
         return ()
     rows = (
-        ("prototype candidates", f"{found['records']:,}"),
+        ("records", f"{found['records']:,}"),
         ("rules found", f"{found['rules']:,}"),
         ("conditions, mean", number(found["mean_features"], 1)),
         ("half-width of the box, standard deviations, mean", number(found["mean_scale"], DIGITS)),
@@ -161,7 +166,7 @@ def _rules(place: Workspace) -> tuple[ResultTable, ...]:
         ("confidence, mean", number(found["mean_confidence"], DIGITS)),
     )
     note = "A rule that covers no record but its own has a confidence of 1, which says nothing."
-    return (ResultTable("Rules", ("what", "value"), tuple(row for row in rows if row[1]), note),)
+    return (_values("Rules of the prototype candidates", rows, note),)
 
 
 def _example_rules(place: Workspace) -> tuple[ResultTable, ...]:
@@ -176,10 +181,15 @@ def _example_rules(place: Workspace) -> tuple[ResultTable, ...]:
         if len(rules):
             rule = rules.loc[rules["covered"].idxmax()]
             runs = "; ".join(rule["text"].split("; ")[:LISTED_RUNS])
-            rows.append((name, f"{rule['ecg_id']}", f"{rule['features']}", f"{rule['covered']}", runs))
-    columns = ("superclass", "record", "conditions", "records covered", "among its conditions")
-    note = "Of each superclass the rule that covers most records of the pool. Samples in a row are written as one."
+            rows.append((f"{name}, {rule['ecg_id']}", runs, f"{rule['features']}", f"{rule['covered']}"))
+    columns = ("superclass, record", "some of its conditions", "conditions", "records covered")
+    note = "Of each superclass the rule that covers most records of the pool, its own among them."
     return (ResultTable("Examples of rules", columns, tuple(rows), note),) if rows else ()
+
+
+def _values(title: str, rows: Iterable[tuple[str, str]], note: str) -> ResultTable:
+    """A table of single values; those that are undefined are left out."""
+    return ResultTable(title, ("what", "value"), tuple(row for row in rows if row[1]), note)
 
 
 def _by_method(table: pd.DataFrame, ours: str, paper: str) -> tuple[str, ...]:
@@ -205,10 +215,9 @@ def _by_target(table: pd.DataFrame, title: str, note: str = "") -> ResultTable:
 
 
 def _queries(cells: pd.DataFrame) -> str:
-    """Such as "46 queries ([CF]: 119)"."""
-    count, paper = cells["n"].max(), cells["paper_n"].iloc[0]
-    ours = f"{count} {'query' if count == 1 else 'queries'}"
-    return ours if pd.isna(paper) else f"{ours} ([CF]: {paper:.0f})"
+    """Such as "46 ([CF]: 119)"."""
+    ours, paper = cells["n"].max(), cells["paper_n"].iloc[0]
+    return f"{ours}" if pd.isna(paper) else f"{ours} ([CF]: {paper:.0f})"
 
 
 def _beside(ours: float | None, paper: float | None) -> str:

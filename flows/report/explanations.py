@@ -12,6 +12,7 @@ from flows.report.explanation_tables import (
     attribution_tables,
     initial_tables,
     prototype_tables,
+    rule_tables,
     summary_tables,
     target_tables,
 )
@@ -42,14 +43,21 @@ def explanation_parts(place: Workspace, params: Params) -> tuple[Part, ...]:
     if params.explain.arm is None:
         return ()
     return _filled(
-        Part("Attributions and rules", attribution_tables(place), attribution_pictures(place)),
+        Part("Attributions", attribution_tables(place), attribution_pictures(place)),
+        Part("Rules", rule_tables(place)),
         Part("Prototypes", prototype_tables(place, params), prototype_pictures(place)),
         Part(
             "Counterfactuals",
             (*summary_tables(place), *target_tables(place)),
             folded=_filled(
-                Part("By the superclass of the query", initial_tables(place, "tables_7_11.csv")),
-                Part("Queries with several superclasses", initial_tables(place, "tables_12_13.csv")),
+                Part(
+                    f"By the superclass of the query{_of_paper(params, 7, 11)}",
+                    initial_tables(place, "tables_7_11.csv"),
+                ),
+                Part(
+                    f"Queries with several superclasses{_of_paper(params, 12, 13)}",
+                    initial_tables(place, "tables_12_13.csv"),
+                ),
             ),
         ),
         Part("Discussion", sentences=_discussion(place)),
@@ -63,6 +71,11 @@ def explanation_parts(place: Workspace, params: Params) -> tuple[Part, ...]:
 
 def _filled(*parts: Part) -> tuple[Part, ...]:
     return tuple(part for part in parts if not part.empty)
+
+
+def _of_paper(params: Params, first: int, last: int) -> str:
+    """Which tables of [CF] are beside ours."""
+    return "" if params.cohort.simulated else f" ([CF] Tables {first}-{last})"
 
 
 def _discussion(place: Workspace) -> tuple[str, ...]:

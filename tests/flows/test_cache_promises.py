@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from checkout import Checkout
 
+from tasks.many_items import WORKERS
+
 ALL_STAGES = ["simulate", "ingest", "split", "train-baseline", "calibrate-baseline"]
 
 
@@ -104,7 +106,10 @@ def test_bad_input_in_a_stage_is_one_sentence_and_exit_code_2(done: Checkout) ->
     assert "Traceback" not in refused.stdout + refused.stderr
 
 
-def test_the_modules_that_a_stage_loads_are_among_its_dependencies(explained: Checkout) -> None:
+def test_the_modules_that_a_stage_loads_are_among_its_dependencies(
+    explained: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(WORKERS, "1")  # other processes could not load what was made under runpy
     report = (
         "import atexit, runpy, sys\n"
         "def show():\n"

@@ -70,6 +70,13 @@ def test_export_refuses_an_arm_that_is_not(done: Checkout, tmp_path: Path) -> No
     assert not list(tmp_path.glob("*model*"))
 
 
+def test_export_asks_for_no_explanations(done: Checkout, tmp_path: Path) -> None:
+    done.set_params("explain.arm=baseline")
+    assert "not run yet" in done.veribeat("status").stdout
+    done.veribeat("export", str(tmp_path / "model"))
+    assert Classifier.load(tmp_path / "model").thresholds
+
+
 def test_a_simulated_folder_stays_simulated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("data", "synthetic", str(tmp_path / "cohort"), "--records", "40") == 0
     assert call("init", str(tmp_path / "w"), "--data", str(tmp_path / "cohort")) == 0

@@ -2,12 +2,11 @@
 
 import json
 import shutil
-from collections import Counter
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from checked_page import Page
 from fabricated import Fabricated
 from ruamel.yaml import YAML
 
@@ -17,6 +16,7 @@ from flows.report.page import MOST_RUNS, Content, numeric_columns, read_content,
 from flows.report.result_table import ResultTable
 from flows.report.run_page import write_run_folder
 from flows.status import NOT_RUN, UP_TO_DATE
+from flows.tracking.files import EXPLANATIONS
 from flows.tracking.projection import ProjectionResult
 from flows.workspace import Workspace
 from veribeat.errors import InputError
@@ -24,61 +24,6 @@ from veribeat.metrics.published import BENCHMARK_FOLDS
 
 HOSTILE = """<img src=x onerror=alert(1)> & "it's" {{ 7 * 7 }}"""
 SIMULATED = "Simulated records."
-VOID = {"meta", "img", "br", "link"}
-
-
-class Page(HTMLParser):
-    """A page that has been checked: tags are closed in order, ids unique, and nothing is fetched from elsewhere."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str]]] = []
-        self.texts: list[str] = []
-        self.rows: list[list[str]] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-        ids = Counter(attributes["id"] for _, attributes in self.tags if "id" in attributes)
-        assert set(ids.values()) <= {1}
-        for tag, attributes in self.tags:
-            assert tag not in {"script", "iframe", "link", "object"}
-            assert not any(name.startswith("on") for name in attributes)
-            assert attributes.get("src", "data:").startswith("data:")
-            target = attributes.get("href", "#")
-            assert ":" not in target
-            if target.startswith("#"):
-                assert target == "#" or target[1:] in ids
-            if tag == "img":
-                assert attributes["alt"]
-            if tag == "th":
-                assert attributes["scope"] in {"row", "col"}
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, {name: value or "" for name, value in attributes}))
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in {"td", "th"}:
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-        if {"td", "th"} & set(self.open):
-            self.rows[-1][-1] = " ".join(f"{self.rows[-1][-1]} {data}".split())
-
-    @property
-    def text(self) -> str:
-        return " ".join("".join(self.texts).split())
-
-    def cells(self, first: str) -> list[str]:
-        """The only row that begins with this cell."""
-        (row,) = [row for row in self.rows if row[0] == first]
-        return row[1:]
 
 
 @pytest.fixture(scope="module")
@@ -224,10 +169,11 @@ def test_stages_made_from_stale_ones_are_stale(place: Workspace) -> None:
     fresh = {stage.name: UP_TO_DATE for stage in place.stages()}
     assert stale_stages(place, fresh) == ()
     changed = fresh | {"train-baseline": "1 input modified (models/training.py)"}
-    assert stale_stages(place, changed) == ("train-baseline", "calibrate-baseline")
+    assert stale_stages(place, changed) == ("train-baseline", "calibrate-baseline", *EXPLANATIONS)
     assert stale_stages(place, fresh | {"split": "changed command"})[0] == "split"
+    assert stale_stages(place, fresh | {"rules": "1 parameter modified (rules.seed)"}) == ("rules", "report")
     shutil.rmtree(place.path / "out/calibrate-baseline")
-    assert stale_stages(place, changed | {"calibrate-baseline": NOT_RUN}) == ("train-baseline",)
+    assert stale_stages(place, changed | {"calibrate-baseline": NOT_RUN}) == ("train-baseline", *EXPLANATIONS)
 
 
 def test_the_page_names_stale_stages(place: Workspace) -> None:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from veribeat.attribution.draws import make_draws
+from veribeat.attribution.expected_gradients import batch_size
 from veribeat.errors import InputError
 
 
@@ -53,3 +54,8 @@ def test_replicates_of_another_size_are_refused(count, replicates):
 def test_without_background_there_are_no_draws():
     with pytest.raises(InputError, match="no background record"):
         make_draws(20, 2, 0, "random", (1,))
+
+
+@pytest.mark.parametrize(("draws", "batch"), [(200, 100), (20, 20), (150, 75), (101, 1), (1, 1)])
+def test_a_batch_divides_the_draws(draws, batch):
+    assert batch_size(draws) == batch

@@ -68,7 +68,11 @@ def test_every_knob_is_in_the_file() -> None:
         ("counterfactuals.sparse.keep_ratios", [0.2, 0.5], ["'counterfactuals.sparse'", "end with 1.0"]),
         ("counterfactuals.sparse.r_peak_weight", 0.5, ["'counterfactuals.sparse.r_peak_weight' is 0.5"]),
         ("counterfactuals.quality.margin", 0.3, ["'counterfactuals.quality'", "sum to 1, not to 1.1"]),
-        ("counterfactuals.noise_levels", [0.0], ["'counterfactuals.noise_levels.0' is 0.0", "greater than 0"]),
+        (
+            "counterfactuals.noise_levels",
+            [0.0],
+            ["'counterfactuals.noise_levels.0' is 0.0", "greater than 0"],
+        ),
         ("report.target", "none", ["'report.target' is 'none'", "'HYP'"]),
         ("report.query", 0, ["'report.query' is 0", "greater than or equal to 1"]),
     ],

@@ -16,6 +16,14 @@ from torch import nn
 from veribeat.attribution.draws import Draws
 from veribeat.errors import InputError
 
+LARGEST_BATCH = 100
+"""Draws per forward pass: the fastest for `cnn_gru_flow`."""
+
+
+def batch_size(draws: int) -> int:
+    """The largest number of draws per forward pass that divides all `draws`."""
+    return next(size for size in range(min(draws, LARGEST_BATCH), 0, -1) if draws % size == 0)
+
 
 @dataclass(frozen=True)
 class Attribution:
