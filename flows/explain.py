@@ -16,6 +16,7 @@ from tasks.counterfactuals import measure_settings, search_settings
 from tasks.explained import Explained
 from tasks.params.attribute import AttributeParams
 from tasks.params.counterfactuals import CounterfactualsParams
+from tasks.stage import digest
 from veribeat.attribution.draws import make_draws
 from veribeat.attribution.expected_gradients import batch_size
 from veribeat.conventions import SAMPLING_RATE, SUPERCLASSES
@@ -54,6 +55,9 @@ def _answer(place: Workspace, asked: Asked) -> Answer:
     require([stored_prototypes])
     explained = Explained.load(sources)
     prototypes = read_prototypes(stored_prototypes)
+    for file in (sources.trained / "model.pt", sources.calibrated / "classifier.json"):
+        if prototypes.provenance.get(file.name) != digest(file):
+            raise InputError(f"The prototypes are not of the classifier in {file}: run 'veribeat run' first.")
     recording = _recording(asked, explained)
     window = _window(asked, recording)
     return Answer(

@@ -104,6 +104,7 @@ def document(answer: Answer) -> dict[str, Any]:
             "probabilities": _by_class(query.probabilities),
             "labels": names_of(query.labels),
             "r_peaks_s": [round(start_s + int(peak) / SAMPLING_RATE, 2) for peak in query.r_peaks],
+            "r_peaks_from": f"{explanation.r_peaks.detector}, lead {explanation.r_peaks.lead}",
             "r_peaks_missing": explanation.r_peaks.reason,
         },
         "target": names_of(found.target),

@@ -153,6 +153,7 @@ def main() -> None:
     """Run the stage for the arm named on the command line."""
     (arm,) = sys.argv[1:]
     params = read_section(AttributeParams, "attribute")
+    _method(params.method)  # so that its module, too, is loaded and counts in the key
     run_resumable(
         "attribute",
         arm,

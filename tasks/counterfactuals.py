@@ -27,7 +27,7 @@ from veribeat.counterfactual.evaluation import (
 from veribeat.counterfactual.methods import METHODS, make_query
 from veribeat.counterfactual.plausibility import amplitude_range
 from veribeat.counterfactual.sparse import SparseSettings
-from veribeat.counterfactual.targets import Labels, names_of, single_targets
+from veribeat.counterfactual.targets import Labels, initial_name, names_of, single_targets
 from veribeat.prototypes.store import PrototypeSet, read_prototypes
 from veribeat.signal.r_peaks import find_r_peaks
 from veribeat.signal.stored_units import to_units
@@ -151,9 +151,7 @@ def counterfactuals(
     table = pd.DataFrame(
         {
             "ecg_id": np.repeat(ecg_ids, sizes),
-            "initial": np.repeat(
-                np.array(["+".join(sorted(names_of(each))) for each in labels], object), sizes
-            ),
+            "initial": np.repeat(np.array([initial_name(names_of(each)) for each in labels], object), sizes),
             "target": np.array(SUPERCLASSES, object)[found["target"]],
             "method": np.array(METHODS, object)[found["method"]],
             "prototype_ecg_id": found_prototypes.ecg_ids[found["prototype"]],
@@ -176,7 +174,10 @@ def _fill(row: np.void, each: Evaluated) -> None:
     row["prototype"] = found.prototype
     row["distance_mv"] = found.distance
     row["keep_ratio"] = found.keep_ratio
-    row["note"] = found.note.encode()
+    note = found.note.encode()
+    if len(note) > row["note"].itemsize:
+        raise ValueError(f"too long to be kept: {found.note}")
+    row["note"] = note
     row["probabilities"] = found.probabilities
     row["metrics"] = dataclasses.astuple(each.metrics)
 

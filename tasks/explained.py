@@ -146,12 +146,18 @@ def run_resumable(
     `params` and `files` are what the items depend on besides the arm.
     """
     sources = Sources.of_arm(arm, read_section(ComputeParams, "compute").threads)
-    with output_folder(stage) as out:
-        explained = Explained.load(sources)
-        resume = resume_file(stage, resume_key(sources, params, files))
-        write(out, explained, resume)
-    # Only now are the outputs in place. Finished items must not stay: `dvc repro --force` would take them as they are.
-    resume.unlink(missing_ok=True)
+    finished: Path | None = None
+    try:
+        with output_folder(stage) as out:
+            explained = Explained.load(sources)
+            resume = resume_file(stage, resume_key(sources, params, files))
+            write(out, explained, resume)
+            finished = resume
+    finally:
+        # Finished items stay after a failure, but not once all are done: `dvc repro --force` would take them as they
+        # are, and where the outputs were refused because code was edited meanwhile, some are of the edited code.
+        if finished is not None:
+            finished.unlink(missing_ok=True)
 
 
 def resume_key(sources: Sources, params: Iterable[BaseModel], files: Iterable[Path]) -> str:

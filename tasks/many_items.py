@@ -17,6 +17,7 @@ from concurrent.futures import (
     ThreadPoolExecutor,
     wait,
 )
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -49,17 +50,20 @@ class Results:
     """The rows of many items in one file, each marked once it is whole.
 
     Item i owns `sizes[i]` consecutive rows of `dtype`. A row is marked after it is written; both are in the page cache
-    then, which outlives the process.
+    then, which outlives the process, but not a power failure.
     """
 
     def __init__(self, file: Path, sizes: Sequence[int], dtype: np.dtype) -> None:
         self.bounds = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
+        self.items = sum(size > 0 for size in sizes)
+        """Items with rows, which are those to be worked on."""
         row = np.dtype([("value", dtype), ("done", np.uint8)])
         rows = int(self.bounds[-1])
         if not file.exists() or file.stat().st_size != rows * row.itemsize:
             scratch = file.with_name(f"{file.name}.new")
             with scratch.open("wb") as empty:
-                empty.truncate(rows * row.itemsize)
+                if rows:  # allocated now: a disk that fills up while the file is mapped would be a bus error
+                    os.posix_fallocate(empty.fileno(), 0, rows * row.itemsize)
             scratch.replace(file)
         self._rows = np.memmap(file, dtype=row, mode="r+", shape=(rows,)) if rows else np.empty(0, row)
 
@@ -87,17 +91,17 @@ class Results:
 def complete(results: Results, worker: Worker, label: str, *, threads: bool = False) -> NDArray[Any]:
     """Work on the items that `results` does not have yet; return all rows.
 
-    Each item is worked on alone, in one thread: by a process, or with `threads` by a thread of this one (for code that
-    lets go of Python's lock). `label` names the items on standard error, such as "attribute, records".
+    Each item is worked on alone: by a process, or with `threads` by a thread of this one (for code that lets go of
+    Python's lock). `label` names the items on standard error, such as "attribute, records".
     """
     items = results.missing()
-    total = len(results.bounds) - 1
-    progress = _Progress(label, total, total - len(items))
+    progress = _Progress(label, results.items, results.items - len(items))
     workers = min(_most_workers(), max(1, len(items) // FEWEST_PER_WORKER))
+    if not items:
+        return results.values
     if workers == 1:
-        work = worker.prepare() if items else None
+        work = worker.prepare()
         for item in items:
-            assert work is not None
             results.store(item, work(item))
             progress.advance()
         return results.values
@@ -113,6 +117,10 @@ def complete(results: Results, worker: Worker, label: str, *, threads: bool = Fa
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 results.store(running.pop(future), future.result())
                 progress.advance()
+    except BrokenProcessPool as error:
+        raise InputError(
+            f"{label}: a worker process was killed, probably for want of memory: run again with fewer ({WORKERS}=1)."
+        ) from error
     finally:
         executor.shutdown(cancel_futures=True)
 
@@ -129,15 +137,18 @@ def _processes(worker: Worker, workers: int) -> tuple[Executor, Work]:
     return executor, _work_in_process
 
 
-_work: Work | None = None
-"""In a worker process, what it does with an item."""
+_work: Work | Exception | None = None
+"""In a worker process, what it does with an item, or why it cannot."""
 
 
 def _start_process(worker: Worker, parent: int) -> None:
     global _work
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    _work = worker.prepare()
+    try:
+        _work = worker.prepare()
+    except InputError as error:  # raised here, it would reach nobody
+        _work = error
 
 
 def _end_with(parent: int) -> None:
@@ -148,6 +159,8 @@ def _end_with(parent: int) -> None:
 
 
 def _work_in_process(item: int) -> NDArray[Any]:
+    if isinstance(_work, Exception):
+        raise _work
     assert _work is not None
     return _work(item)
 

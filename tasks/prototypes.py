@@ -18,6 +18,7 @@ from tasks.stage import OUT, digest, run, write_json
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES
 from veribeat.dtw.distances import Measure, distances_from, dtw_distances
 from veribeat.dtw.squared import squared_distances
+from veribeat.errors import InputError
 from veribeat.plots.clusters import cluster_maps, silhouette_curves
 from veribeat.plots.style import SIMULATED_BANNER, save_png
 from veribeat.prototypes.clustering import TABLE, Clustering, ClusterSettings, cluster
@@ -57,15 +58,16 @@ def prototypes(
     out: Path,
     explained: Explained,
     params: PrototypesParams,
-    conditions: pd.DataFrame | None,
+    conditions: Path | None,
     resume: Path,
     banner: str | None = None,
 ) -> None:
     """Write prototypes.h5, their table, the distances behind them, silhouettes.csv, prototypes.json and two figures.
 
-    `conditions` are those of the stage `rules`, where clusters are to be of rules. `resume` keeps finished distances.
+    `conditions` is rules.parquet where clusters are to be of rules. `resume` keeps finished distances.
     """
     candidates = _candidates(explained, conditions)
+    provenance = _provenance(explained, params, conditions)
     matrices = _distances(candidates, MEASURES[params.distance], resume)
     settings = ClusterSettings(
         dimensions=tuple(params.dimensions),
@@ -76,7 +78,7 @@ def prototypes(
     )
     clusterings = {name: cluster(matrix, settings) for name, matrix in matrices.items()}
 
-    found = _prototype_set(candidates, matrices, clusterings, _provenance(explained, params))
+    found = _prototype_set(candidates, matrices, clusterings, provenance)
     write_prototypes(out / "prototypes.h5", found)
     _table(found).to_csv(out / "prototypes.csv", index=False, float_format="%.6f", lineterminator="\n")
     _write_distances(out / "distances.h5", candidates, matrices, clusterings)
@@ -91,14 +93,20 @@ def prototypes(
     save_png(cluster_maps(clusterings, banner), out / "figures" / "clusters.png")
 
 
-def _candidates(explained: Explained, conditions: pd.DataFrame | None) -> dict[str, Candidates]:
+def _candidates(explained: Explained, conditions: Path | None) -> dict[str, Candidates]:
+    """The candidates of each superclass; for clusters of rules only those that have a rule."""
     rows = explained.candidates()
+    if conditions is None:
+        compared = explained.signals_mv(rows)
+    else:
+        table = pd.read_parquet(conditions, columns=["ecg_id", "sample", "lead"])
+        rows = rows[np.isin(explained.ecg_ids(rows), table["ecg_id"])]
+        compared = explained.signals_mv(rows) * _in_rules(explained.ecg_ids(rows), table)
     labels, ecg_ids, signals = (
         explained.true_labels(rows),
         explained.ecg_ids(rows),
         explained.signals_mv(rows),
     )
-    compared = signals if conditions is None else signals * _in_rules(ecg_ids, conditions)
     return {
         name: Candidates(ecg_ids[of_class], signals[of_class], compared[of_class])
         for name, of_class in zip(SUPERCLASSES, labels.T, strict=True)
@@ -106,7 +114,7 @@ def _candidates(explained: Explained, conditions: pd.DataFrame | None) -> dict[s
 
 
 def _in_rules(ecg_ids: NDArray[np.int64], conditions: pd.DataFrame) -> NDArray[np.bool_]:
-    """Where each record (N, 1000, 12) has a condition; nowhere for one without a rule."""
+    """Where each record (N, 1000, 12) has a condition."""
     mask = np.zeros((len(ecg_ids), RECORD_SAMPLES, len(LEADS)), dtype=np.bool_)
     places = pd.Series(np.arange(len(ecg_ids)), index=ecg_ids)
     leads = conditions["lead"].map({lead: place for place, lead in enumerate(LEADS)})
@@ -170,10 +178,13 @@ def _prototype_set(
     )
 
 
-def _provenance(explained: Explained, params: PrototypesParams) -> dict[str, str]:
+def _provenance(explained: Explained, params: PrototypesParams, conditions: Path | None) -> dict[str, str]:
     """What the prototypes come from: digests of files by name, and the parameters."""
     return {
-        **{file.name: digest(file) for file in explained.sources.files},
+        **{
+            file.name: digest(file)
+            for file in (*explained.sources.files, *([conditions] if conditions else []))
+        },
         "backbone": explained.classifier.backbone_name,
         "parameters": params.model_dump_json(),
     }
@@ -225,8 +236,12 @@ def _metrics(explained: Explained, clusterings: dict[str, Clustering]) -> dict[s
 
 def main() -> None:
     """Run the stage for the arm named on the command line."""
-    (arm,) = sys.argv[1:]
+    arm, cluster_on = sys.argv[1:]
     params = read_section(PrototypesParams, "prototypes")
+    if params.cluster_on != cluster_on:  # dvc.yaml declares the inputs of what it passes on
+        raise InputError(
+            "'prototypes.cluster_on' has changed: run 'veribeat dvc-yaml', then this stage again."
+        )
     cohort = read_section(CohortParams, "cohort")
     conditions = OUT / "rules" / "rules.parquet" if params.cluster_on == "rules" else None
     run_resumable(
@@ -237,7 +252,7 @@ def main() -> None:
             out,
             explained,
             params,
-            None if conditions is None else pd.read_parquet(conditions),
+            conditions,
             resume,
             SIMULATED_BANNER if cohort.simulated else None,
         ),

@@ -61,6 +61,9 @@ METRICS = (
 EXAMPLE = "CD"
 """The superclass of the query in [CF]'s figures 8-14."""
 
+COLOURS = 256
+"""Of the figures: pages hold them all."""
+
 QUERY_FIGURES = ("query", "prototype", "original", "sparse", "aligned", "aligned_sparse", "heat")
 """[CF] figures 8-14, in this order."""
 
@@ -102,7 +105,7 @@ def report(
         figures |= _query_figures(explained, chain, example, attribution, banner)
     (out / "figures").mkdir()
     for name, figure in figures.items():
-        save_png(figure, out / "figures" / f"{name}.png")
+        save_png(figure, out / "figures" / f"{name}.png", COLOURS)
 
 
 def _discussion(chain: Path, summary: pd.DataFrame, by_target: pd.DataFrame) -> list[str]:
@@ -169,6 +172,8 @@ def _query_figures(
     found, masks = {}, {}
     with h5py.File(chain / "counterfactuals" / "counterfactuals.h5", "r") as file:
         for place, method in example.index:
+            if method == "original":  # the prototype itself
+                continue
             changed = from_units(file["signals"][place])
             found[method] = _labelled(explained, f"Counterfactual for {target}, {method}", changed)
             masks[method] = changed != signal

@@ -69,7 +69,15 @@ class RuleMaker:
         """Reach of the perturbation of each feature (1000, 12), in mV."""
         if self.params.perturbation == "gaussian":
             return np.full(_FEATURES, self.explained.normalisation["std_mv"])
-        return feature_std_mv(self.explained.signals, self.explained.rows("train"))
+        rows = self.explained.rows("train")
+        if self.params.sigma_folds is not None:
+            folds = self.explained.roles["fold"].to_numpy()[rows]
+            rows = rows[np.isin(folds, self.params.sigma_folds)]
+            if not len(rows):
+                raise InputError(
+                    f"'rules.sigma_folds' is {self.params.sigma_folds}: no training record is in them."
+                )
+        return feature_std_mv(self.explained.signals, rows)
 
     def make(self, row: int, superclass: str, marked: NDArray[np.bool_]) -> Rule:
         """The rule of the record at `row` of the cohort, for one superclass and its important features (1000, 12)."""
@@ -168,7 +176,10 @@ def _as_row(rule: Rule, marked: NDArray[np.bool_]) -> NDArray[np.void]:
         row[side][0][rule.times, rule.leads] = getattr(rule, side)
     for name in ("kept", "scale", "precision", "forwards"):
         row[name] = getattr(rule, name)
-    row["reason"] = rule.reason.encode()
+    reason = rule.reason.encode()
+    if len(reason) > row["reason"].itemsize:
+        raise ValueError(f"too long to be kept: {rule.reason}")
+    row["reason"] = reason
     return row
 
 

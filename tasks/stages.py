@@ -185,13 +185,19 @@ def _explanation_stages(arm: str, params: Params, done: Mapping[str, Stage]) -> 
         done[f"calibrate-{arm}"].output("classifier.json"),
     )
 
-    def stage(name: str, inputs: tuple[str, ...] = (), **outputs: Any) -> Stage:
+    def stage(
+        name: str,
+        inputs: tuple[str, ...] = (),
+        more_params: tuple[str, ...] = (),
+        arguments: tuple[str, ...] = (),
+        **outputs: Any,
+    ) -> Stage:
         return Stage(
             name=name,
             module=f"tasks.{name}",
-            arguments=(arm,),
+            arguments=(arm, *arguments),
             inputs=(*common, *inputs),
-            params=(f"arms.{arm}.backbone", "compute", name, *outputs.pop("params", ())),
+            params=(f"arms.{arm}.backbone", "compute", name, *more_params),
             chosen=(f"models.backbones.{backbone}",),
             **outputs,
         )
@@ -207,11 +213,12 @@ def _explanation_stages(arm: str, params: Params, done: Mapping[str, Stage]) -> 
         files=("rules.parquet", "summary.parquet"),
         metrics=("rules.json",),
     )
-    by_rules = params.prototypes.cluster_on == "rules"
+    cluster_on = params.prototypes.cluster_on
     prototypes = stage(
         "prototypes",
-        inputs=(rules.output("rules.parquet"),) if by_rules else (),
-        params=("cohort",),
+        arguments=(cluster_on,),
+        inputs=(rules.output("rules.parquet"),) if cluster_on == "rules" else (),
+        more_params=("cohort",),
         files=("prototypes.h5", "prototypes.csv", "distances.h5", "silhouettes.csv", *PROTOTYPE_FIGURES),
         metrics=("prototypes.json",),
         artifacts=(
@@ -232,13 +239,12 @@ def _explanation_stages(arm: str, params: Params, done: Mapping[str, Stage]) -> 
     report = stage(
         "report",
         inputs=(
-            *attribute.outputs,
+            *map(attribute.output, ("attributions.parquet", "lead_importance.csv", "attribute.json")),
             rules.output("rules.json"),
-            rules.output("summary.parquet"),
-            *prototypes.outputs,
-            *counterfactuals.outputs,
+            *map(prototypes.output, ("prototypes.h5", "prototypes.json")),
+            *map(counterfactuals.output, ("counterfactuals.h5", "counterfactuals.parquet")),
         ),
-        params=("attribute", "cohort"),
+        more_params=("attribute", "cohort"),
         files=(*REPORT_TABLES, "discussion.md", *REPORT_FIGURES),
     )
     return attribute, rules, prototypes, counterfactuals, report

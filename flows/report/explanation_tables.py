@@ -96,7 +96,7 @@ def prototype_tables(place: Workspace, params: Params) -> tuple[ResultTable, ...
         "Candidates have one superclass, and that one alone is predicted. The silhouette is of DTW distances."
     )
     if beside_paper:
-        note += f" {BESIDE} Its silhouettes are of embeddings, where they are higher."
+        note += f" {BESIDE} Its silhouettes are of embeddings."
     columns = ("superclass", "in the pool", "candidates", "dimensions", "prototypes", "silhouette")
     return (ResultTable("Prototypes of each superclass", columns, rows, note),)
 
@@ -179,7 +179,7 @@ def _example_rules(place: Workspace) -> tuple[ResultTable, ...]:
     for name in SUPERCLASSES:
         rules = summary[summary["kept"] & (summary["superclass"] == name)]
         if len(rules):
-            rule = rules.loc[rules["covered"].idxmax()]
+            rule = rules.iloc[rules["covered"].to_numpy().argmax()]
             runs = "; ".join(rule["text"].split("; ")[:LISTED_RUNS])
             rows.append((f"{name}, {rule['ecg_id']}", runs, f"{rule['features']}", f"{rule['covered']}"))
     columns = ("superclass, record", "some of its conditions", "conditions", "records covered")

@@ -152,7 +152,7 @@ def _read_arm(
     lock: Lock, stages: Iterable[Stage], done: Mapping[str, Stage], arm: str, cohort: str
 ) -> ArmContent:
     names = (f"train-{arm}", f"calibrate-{arm}", *EXPLANATIONS)
-    all_own = [stage for stage in stages if stage.name in names and stage.arguments == (arm,)]
+    all_own = [stage for stage in stages if stage.name in names and stage.arguments[:1] == (arm,)]
     own = [stage for stage in all_own if stage.name in done]
     train, calibrate = done[f"train-{arm}"], done.get(f"calibrate-{arm}")
     locked = lock.stages[train.name]

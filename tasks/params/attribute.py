@@ -11,7 +11,7 @@ class AttributeParams(Section):
     """How the model's logits are attributed to samples and leads."""
 
     method: Literal["expected_gradients", "shap"] = "expected_gradients"
-    """shap: the same through shap's GradientExplainer, several times slower."""
+    """shap: the same through shap's GradientExplainer, slower; figures of a single query do without it."""
 
     draws: int = Field(ge=2)
     """Backgrounds per record."""

@@ -32,7 +32,7 @@ class SparseParams(Section):
 
 
 class QualityWeights(Section):
-    """Of the composite quality Q ([CF] 5.3)."""
+    """Of the composite quality Q ([CF] 5.5)."""
 
     validity: Weight
     sparsity: Weight

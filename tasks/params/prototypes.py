@@ -28,4 +28,4 @@ class PrototypesParams(Section):
     smallest_cluster: float = Field(ge=0, lt=0.5)
     """Share of a class's candidates; divisions with a smaller cluster, such as one outlier, are not chosen."""
 
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**32)  # what scikit-learn accepts

@@ -22,6 +22,9 @@ class RulesParams(Section):
     samples: int = Field(ge=1)
     """Perturbed records per draw."""
 
+    sigma_folds: list[int] | None = None
+    """Of the features' standard deviations; None: the training folds."""
+
     seed: int = Field(ge=0)
 
     @model_validator(mode="after")

@@ -7,7 +7,8 @@ import pytest
 from veribeat.counterfactual import published
 from veribeat.counterfactual.evaluation import Metrics
 from veribeat.counterfactual.methods import METHODS
-from veribeat.counterfactual.tables import initial_name, table_3, table_4, tables_7_11, tables_12_13
+from veribeat.counterfactual.tables import table_3, table_4, tables_7_11, tables_12_13
+from veribeat.counterfactual.targets import initial_name
 from veribeat.prototypes import published as published_prototypes
 
 METRICS = ("validity", "l0_share")

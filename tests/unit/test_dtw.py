@@ -6,7 +6,6 @@ from tslearn.metrics import cdist_dtw, dtw_path_from_metric
 
 from veribeat.dtw.distances import distances_from, dtw_distances, pairwise_distances
 from veribeat.dtw.kernel import LANES, ROWS
-from veribeat.dtw.paths import warping_path
 from veribeat.dtw.squared import squared_distances
 from veribeat.errors import InputError
 
@@ -87,16 +86,6 @@ def test_squared_distances_are_tslearns():
     assert not np.allclose(distances, pairwise_distances(signals))
 
 
-def test_a_warping_path_goes_from_start_to_end_and_costs_the_distance():
-    one, other = walks(1, 80)[0], walks(1, 60, seed=1)[0]
-    path = warping_path(one, other)
-    assert path[0].tolist() == [0, 0]
-    assert path[-1].tolist() == [79, 59]
-    assert {tuple(step) for step in np.diff(path, axis=0)} <= {(0, 1), (1, 0), (1, 1)}
-    cost = np.linalg.norm(one[path[:, 0]] - other[path[:, 1]], axis=1).sum()
-    assert cost == pytest.approx(dtw_distances(one, other[None])[0], rel=1e-5)
-
-
 @pytest.mark.parametrize("measure", [dtw_distances, squared_distances])
 def test_none_to_compare_with(measure):
     assert measure(walks(1, 20)[0], np.zeros((0, 20, 12), np.float32)).shape == (0,)
@@ -140,7 +129,6 @@ def test_values_that_are_not_finite_are_refused(value):
         lambda: dtw_distances(signals[0], signals),
         lambda: dtw_distances(signals[1], signals[:1]),
         lambda: pairwise_distances(signals),
-        lambda: warping_path(signals[0], signals[1]),
     ):
         with pytest.raises(InputError, match="not finite"):
             wrong()

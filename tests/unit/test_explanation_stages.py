@@ -187,7 +187,7 @@ def test_prototypes_are_candidates_of_their_class_and_say_what_they_come_from(ch
 def test_prototypes_of_rules_differ_from_those_of_signals(chain: Chain, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    conditions = pd.read_parquet(chain.folder / "rules" / "rules.parquet")
+    conditions = chain.folder / "rules" / "rules.parquet"
     prototypes.prototypes(out, chain.explained, chain.params.prototypes, conditions, tmp_path / "resume")
     ours, theirs = (_bytes(folder)["distances.h5"] for folder in (out, chain.folder / "prototypes"))
     assert ours != theirs

@@ -1,9 +1,9 @@
 """Tables 3, 4 and 7-13 of [CF] for our counterfactuals, with the paper's figures beside ours.
 
-A counterfactual is one row of a table with the columns initial (the query's predicted classes, see `initial_name`),
-target (one superclass), method, and a column for each metric (`evaluation.Metrics`). Means are over all
-counterfactuals, valid or not, as [CF]'s are (see `published`). A metric that is NaN for a counterfactual is left out of
-the mean, and n counts those that are in it.
+A counterfactual is one row of a table with the columns initial (the query's predicted classes, see
+`targets.initial_name`), target (one superclass), method, and a column for each metric (`evaluation.Metrics`). Means are
+over all counterfactuals, valid or not, as [CF]'s are (see `published`). A metric that is NaN for a counterfactual is
+left out of the mean, and n counts those that are in it.
 
 Rows are the cells that we or the paper have: n is 0 and `ours` NaN where we have none, `paper` NaN where it has none
 or, without `beside_paper`, everywhere. Differences are ours - the paper's.
@@ -15,12 +15,6 @@ import pandas as pd
 
 from veribeat.conventions import SUPERCLASSES
 from veribeat.counterfactual import published
-from veribeat.metrics.error_patterns import NO_LABEL
-
-
-def initial_name(labels: Iterable[str]) -> str:
-    """How [CF] writes a label set: "CD+MI", in alphabetical order."""
-    return "+".join(sorted(labels)) or NO_LABEL
 
 
 def table_3(counterfactuals: pd.DataFrame, metrics: Sequence[str], *, beside_paper: bool) -> pd.DataFrame:
@@ -71,8 +65,8 @@ def tables_12_13(
 ) -> pd.DataFrame:
     """Return the means by target for every combination of initial classes ([CF] Tables 12, 13).
 
-    The paper has eight pairs; combinations that only we have, of three classes for example, follow. A target may be
-    among the initial classes: from CD+NORM to NORM alone. Queries without a label are in no table.
+    The paper has eight pairs; combinations that only we have, of three classes for example, follow. Queries without a
+    label are in no table.
 
     Returns:
         Columns as `tables_7_11`.

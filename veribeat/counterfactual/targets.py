@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from veribeat.conventions import SUPERCLASSES
 from veribeat.errors import InputError
+from veribeat.metrics.error_patterns import NO_LABEL
 
 Labels = NDArray[np.bool_]
 
@@ -27,6 +28,11 @@ def label_set(names: Iterable[str]) -> Labels:
 def names_of(labels: Labels) -> tuple[str, ...]:
     """The superclasses in a label set (5,), in the order of SUPERCLASSES."""
     return tuple(name for name, present in zip(SUPERCLASSES, labels, strict=True) if present)
+
+
+def initial_name(labels: Iterable[str]) -> str:
+    """How [CF] writes a label set: "CD+MI", in alphabetical order; "none" for no label."""
+    return "+".join(sorted(labels)) or NO_LABEL
 
 
 def default_target(labels: Labels, probabilities: NDArray[np.floating]) -> str:

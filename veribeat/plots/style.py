@@ -9,6 +9,7 @@ import matplotlib as mpl
 from matplotlib import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 SUPERCLASS_COLOURS: Final[dict[str, str]] = {
     "NORM": "#0072B2",  # blue
@@ -74,9 +75,16 @@ def add_banner(figure: Figure, banner: str | None) -> None:
         figure.suptitle(banner, x=0.99, ha="right", fontsize=8, style="italic", color="#A00000")
 
 
-def save_png(figure: Figure, path: Path) -> None:
-    """Write the figure as PNG: same figure, same bytes; no date, no version of the library."""
+def save_png(figure: Figure, path: Path, colours: int | None = None) -> None:
+    """Write the figure as PNG: same figure, same bytes; no date, no version of the library.
+
+    With `colours` (at most 256) it is reduced to so many, which makes a large page of fine lines a third of the size.
+    """
     scratch = path.with_name(f".{path.name}.part")
     with drawing():
         figure.savefig(scratch, format="png", dpi=DPI, metadata={"Software": None})
+    if colours is not None:
+        with Image.open(scratch) as image:
+            reduced = image.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+        reduced.save(scratch, format="png", optimize=True)
     scratch.replace(path)

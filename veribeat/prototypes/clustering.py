@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.manifold import MDS
 from sklearn.metrics import silhouette_samples, silhouette_score
+from threadpoolctl import threadpool_limits
 
 from veribeat.errors import InputError
 
@@ -71,6 +72,8 @@ def cluster(distances: NDArray[np.float64], settings: ClusterSettings) -> Cluste
         distances: (N, N), symmetric, zero diagonal.
         settings: what to choose from.
 
+    Numerical libraries are held to one thread: the last digits of an embedding depend on their number.
+
     Raises:
         InputError: distances that are not square, symmetric and zero on the diagonal; nothing to choose from.
     """
@@ -82,6 +85,13 @@ def cluster(distances: NDArray[np.float64], settings: ClusterSettings) -> Cluste
         return _undivided(
             distances, f"{count} records, {distinct} of them distinct, are too few to be divided."
         )
+    with threadpool_limits(limits=1):
+        return _choose(distances, dimensions, clusters, settings)
+
+
+def _choose(
+    distances: NDArray[np.float64], dimensions: list[int], clusters: list[int], settings: ClusterSettings
+) -> Clustering:
     embeddings = {d: _embed(distances, d) for d in dimensions}
     labels = {
         (d, k): KMeans(k, n_init=KMEANS_STARTS, random_state=settings.seed).fit_predict(embedding)
@@ -95,7 +105,7 @@ def cluster(distances: NDArray[np.float64], settings: ClusterSettings) -> Cluste
         ],
         columns=list(TABLE),
     )
-    allowed = table[table["smallest_cluster"] >= settings.smallest_cluster * count]
+    allowed = table[table["smallest_cluster"] >= settings.smallest_cluster * len(distances)]
     if allowed.empty:
         return _undivided(distances, "Every division has a cluster that is too small.", table)
     best = allowed.iloc[allowed["silhouette"].to_numpy().argmax()]  # the first of equals

@@ -47,8 +47,8 @@ class RPeaks:
     """R-peaks of one recording, or the reason why there are none.
 
     `samples` (peaks,) ascending, each at the extremum of its QRS complex in `lead`: the positive or the negative one,
-    whichever is larger in most beats. `detector` is neurokit2, xqrs or vote. With a `reason`, `samples` is empty, and
-    `lead` and `detector` are "".
+    whichever has the larger median over the beats. `detector` is neurokit2, xqrs or vote. With a `reason`, `samples`
+    is empty, and `lead` and `detector` are "".
     """
 
     samples: Peaks
