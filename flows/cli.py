@@ -144,13 +144,16 @@ def log(workspace: WorkspaceOption = HERE) -> None:
 def export(
     folder: Annotated[Path, typer.Argument(help="Folder to make.")],
     arm: Annotated[str, typer.Option(help="Arm of params.yaml.")] = "baseline",
+    explanations: Annotated[
+        bool, typer.Option("--explanations", help="Also what its explanations found: tables, no recordings.")
+    ] = False,
     workspace: WorkspaceOption = HERE,
 ) -> None:
     """Copy an arm's weights, thresholds and metrics, with the dvc.lock that proves what they were made from."""
     from flows.export import export_arm
     from flows.workspace import Workspace
 
-    export_arm(Workspace.at(workspace), arm, folder)
+    export_arm(Workspace.at(workspace), arm, folder, explanations=explanations)
     print(f"Arm '{arm}' is in {folder}.")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from flows.folders import new_folder
 from flows.status import UP_TO_DATE, stage_states
 from flows.workspace import Workspace
+from tasks.stages import REPORT_TABLES
 from veribeat.errors import InputError
 
 COHORT_STAGES = ("simulate", "ingest", "split")
@@ -15,22 +16,37 @@ COHORT = ("out/ingest/card.json", "out/split/normalisation.json")
 LEFT_OUT = ("predictions.parquet", "roc.csv")
 """Outputs of an arm that no release needs: one row per record, and the points of a figure."""
 
+EXPLANATIONS = {
+    "attribute": ("attribute.json", "lead_importance.csv"),
+    "rules": ("rules.json",),
+    "prototypes": ("prototypes.csv", "prototypes.json", "silhouettes.csv", "figures/silhouettes.png"),
+    "counterfactuals": ("counterfactuals.json",),
+    "report": (*REPORT_TABLES, "discussion.md", "figures/lead_importance.png"),
+}
+"""What the stages that explain an arm found, without any recording of a patient."""
+
 KEY = ("dvc.lock", "params.yaml")
 """Hashes of data, code and parameters: the proof of what was trained on what."""
 
 
-def export_arm(place: Workspace, arm: str, folder: Path) -> None:
+def export_arm(place: Workspace, arm: str, folder: Path, *, explanations: bool = False) -> None:
     """Copy an arm's model and results to `folder`, which `models.bundle.Classifier.load` reads.
 
-    Raises InputError when `folder` exists, or the arm is not trained and calibrated with today's data, code and
-    parameters: what is exported must be what dvc.lock says it is.
+    With `explanations`, the tables and metrics of the arm's explanations go to the folder explanations/ in it. Raises
+    InputError when `folder` exists, the arm is not the explained one, or a stage was not run with today's data, code
+    and parameters: what is exported must be what dvc.lock says it is.
     """
     params = place.params()
     if arm not in params.arms:
         raise InputError(f"{place.params_file} has no arm '{arm}', only {', '.join(sorted(params.arms))}.")
+    if explanations and params.explain.arm != arm:
+        raise InputError(
+            f"{place.params_file}: 'explain.arm' is not '{arm}', so there is no explanation of it."
+        )
     own = (f"train-{arm}", f"calibrate-{arm}")
+    needed = (*COHORT_STAGES, *own, *(EXPLANATIONS if explanations else ()))
     for name, state in stage_states(place).items():
-        if name in (*COHORT_STAGES, *own) and state != UP_TO_DATE:
+        if name in needed and state != UP_TO_DATE:
             raise InputError(f"Stage '{name}' is not up to date ({state}): run 'veribeat run' first.")
     sources = [place.path / name for name in COHORT]
     for stage in place.stages():
@@ -40,3 +56,9 @@ def export_arm(place: Workspace, arm: str, folder: Path) -> None:
     with new_folder(folder) as scratch:
         for source in sources:
             shutil.copyfile(source, scratch / source.name)
+        if explanations:
+            (scratch / "explanations").mkdir()
+            for stage_name, files in EXPLANATIONS.items():
+                for file in files:
+                    source = place.path / "out" / stage_name / file
+                    shutil.copyfile(source, scratch / "explanations" / source.name)

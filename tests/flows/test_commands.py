@@ -77,6 +77,16 @@ def test_export_asks_for_no_explanations(done: Checkout, tmp_path: Path) -> None
     assert Classifier.load(tmp_path / "model").thresholds
 
 
+def test_export_takes_explanations_but_no_recordings(explained: Checkout, tmp_path: Path) -> None:
+    explained.veribeat("export", str(tmp_path / "model"), "--explanations")
+    names = {file.name for file in (tmp_path / "model/explanations").iterdir()}
+    assert {"table_3.csv", "discussion.md", "prototypes.csv", "silhouettes.png", "rules.json"} <= names
+    assert not any(name.endswith((".h5", ".parquet")) or name == "query.png" for name in names)
+    explained.set_params("explain.arm=null")
+    refused = explained.veribeat("export", str(tmp_path / "other"), "--explanations", check=False)
+    assert (refused.returncode, "no explanation of it" in refused.stderr) == (2, True)
+
+
 def test_a_simulated_folder_stays_simulated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("data", "synthetic", str(tmp_path / "cohort"), "--records", "40") == 0
     assert call("init", str(tmp_path / "w"), "--data", str(tmp_path / "cohort")) == 0
