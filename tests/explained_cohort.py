@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,10 +18,21 @@ RECORDS = 60
 POSITIVE = 0.3
 """Share of the records in each superclass."""
 
+ARM = "baseline"
 
-def make_sources(folder: Path) -> Sources:
-    """The files of an arm: random weights, thresholds that give each superclass a share of the records, and as true
-    labels what is predicted. Folds: 0-9 train, 10-19 background, 20-44 pool, 45-59 query."""
+SMALL_CHAIN: dict[str, dict[str, Any]] = {
+    "attribute": {"draws": 8, "replicates": 2},
+    "rules": {"samples": 10, "percentile": 99.0},
+    "prototypes": {"smallest_class": 4, "dimensions": [2, 3], "clusters": [2]},
+    "counterfactuals": {"noise_draws": 2},
+}
+"""Parameters that keep the chain's stages short; the rest as in params.yaml."""
+
+
+def make_sources(out: Path) -> Sources:
+    """The files of an arm in the folder `out` of a workspace: random weights, thresholds that give each superclass a
+    share of the records, and as true labels what is predicted. Records 0-9 train, 10-19 are the background, 20-44 the
+    pool, 45-59 the queries."""
     torch.manual_seed(3)
     backbone = build_backbone("cnn_gru_flow")
     backbone.normalise.set_statistics(0.0, 0.25)
@@ -30,7 +42,9 @@ def make_sources(folder: Path) -> Sources:
     thresholds = np.quantile(probabilities.astype(np.float64), 1 - POSITIVE, axis=0)
     labels = predict_labels(probabilities, thresholds)
 
-    sources = Sources(folder / "ingest", folder / "split", folder / "train", folder / "calibrate", threads=1)
+    sources = Sources(
+        out / "ingest", out / "split", out / f"train-{ARM}", out / f"calibrate-{ARM}", threads=1
+    )
     for place in (sources.ingest, sources.split, sources.trained, sources.calibrated):
         place.mkdir(parents=True)
     np.save(sources.ingest / "signals.npy", signals)

@@ -39,8 +39,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params["rules"] |= {"samples": 4, "percentile": 95.0}
     YAML().dump(params, path / "params.yaml")
     make_sources(path / "out")
-    for stage in ("train", "calibrate"):
-        (path / "out" / stage).rename(path / "out" / f"{stage}-baseline")
     (path / "out" / "attribute").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(WORKERS, "1")

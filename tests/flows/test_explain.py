@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from command_line import call
 from recordings import write_recording
 from ruamel.yaml import YAML
 
 from models.bundle import Classifier
+from tasks.stage import digest
 from veribeat.conventions import LEADS, SAMPLING_RATE, SUPERCLASSES
 from veribeat.prototypes.store import PrototypeSet, write_prototypes
 from veribeat.signal.stored_units import from_units
@@ -69,7 +71,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cluster_sizes=np.full(count, 7),
         silhouettes=np.full(count, np.nan),
         mean_distances=np.full(count, 50.0),
-        provenance={"arm": "baseline"},
+        provenance={file: digest(REFERENCE / file) for file in ("model.pt", "classifier.json")},
     )
     write_prototypes(out / "prototypes" / "prototypes.h5", prototypes)
     return path
@@ -260,6 +262,25 @@ def test_workspaces_without_prototypes_are_refused(
     YAML().dump(params, copy / "params.yaml")
     assert explain(copy, tmp_path / "out", ill) == 2
     assert_one_sentence(capsys, "'explain.arm' names no arm")
+
+
+@pytest.mark.parametrize("file", ["train-baseline/model.pt", "calibrate-baseline/classifier.json"])
+def test_prototypes_of_another_model_are_refused(
+    file: str, workspace: Path, ill: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "workspace" / "out"
+    shutil.copytree(workspace, out.parent)
+    if file.endswith("model.pt"):
+        weights = torch.load(out / file, weights_only=True)
+        next(iter(weights.values())).add_(1e-3)
+        torch.save(weights, out / file)
+    else:
+        (out / file).write_text((out / file).read_text() + " ")
+    assert explain(out.parent, tmp_path / "explained", ill) == 2
+    assert_one_sentence(
+        capsys, f"The prototypes are not of the classifier in {out / file}: run 'veribeat run'"
+    )
+    assert not (tmp_path / "explained").exists()
 
 
 def assert_one_sentence(capsys: pytest.CaptureFixture[str], said: str) -> None:

@@ -11,29 +11,34 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from explained_cohort import make_sources
+from explained_cohort import SMALL_CHAIN, make_sources
 
 from flows.code_dependencies import CODE_ROOT
 from models.runtime import make_deterministic
-from tasks import attribute, counterfactuals, prototypes, report, rules
+from tasks import attribute, counterfactuals, many_items, prototypes, report, rules
 from tasks.explained import Explained
 from tasks.many_items import WORKERS, Results
 from tasks.params.document import Params, read_params
 from tasks.stages import Stage, stages
 from veribeat.attribution.draws import make_draws
 from veribeat.attribution.expected_gradients import expected_gradients, make_background
-from veribeat.conventions import SUPERCLASSES
+from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES
 from veribeat.counterfactual.methods import METHODS
+from veribeat.dtw.distances import dtw_distances
 from veribeat.errors import InputError
 from veribeat.prototypes.store import read_prototypes
 from veribeat.signal.stored_units import from_units
 
-CHANGES = {
-    "attribute": {"draws": 8, "replicates": 2},
-    "rules": {"samples": 10, "percentile": 99.0},
-    "prototypes": {"smallest_class": 4, "dimensions": [2, 3], "clusters": [2]},
-    "counterfactuals": {"noise_draws": 2},
+POISON = 77
+"""What no stage finds."""
+
+POISONED = {
+    "attribute": ("monte_carlo_error", "attributions.parquet"),
+    "rules": ("forwards", "summary.parquet"),
+    "prototypes": ("", "distances.h5"),
+    "counterfactuals": ("distance_mv", "counterfactuals.parquet"),
 }
+"""The field that is poisoned, where a row has fields, and the output that shows it."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class Chain:
 @pytest.fixture(scope="module")
 def params() -> Params:
     read = read_params(CODE_ROOT / "params.yaml")
-    updates = {name: getattr(read, name).model_copy(update=change) for name, change in CHANGES.items()}
+    updates = {name: getattr(read, name).model_copy(update=change) for name, change in SMALL_CHAIN.items()}
     return read.model_copy(update=updates)
 
 
@@ -105,21 +110,39 @@ def test_a_stage_writes_what_the_registry_says(chain: Chain, params: Params, nam
     }
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("name", ["attribute", "rules", "prototypes", "counterfactuals"])
+@pytest.mark.parametrize("name", POISONED)
 def test_a_stage_that_was_killed_writes_the_same_bytes(
-    chain: Chain, name: str, workers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    chain: Chain, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(WORKERS, workers)
+    """And the same with two workers as with one."""
+    monkeypatch.setenv(WORKERS, "2")
+    monkeypatch.setattr(many_items, "FEWEST_PER_WORKER", 1)
     resume = tmp_path / "resume"
     shutil.copyfile(chain.folder.parent / f"{name}.resume", resume)
-    _forget_half(resume, name)
+    _forget_half(_kept(resume, name))
     chain.run(name, tmp_path / "out", resume)
     assert _bytes(tmp_path / "out") == _bytes(chain.folder / name)
 
 
-def _forget_half(resume: Path, name: str) -> None:
-    """Unmark every other row, and spoil what it holds, as a kill in the middle of writing would."""
+@pytest.mark.parametrize("name", POISONED)
+def test_what_was_finished_before_a_kill_is_not_done_again(
+    chain: Chain, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(WORKERS, "1")
+    resume = tmp_path / "resume"
+    shutil.copyfile(chain.folder.parent / f"{name}.resume", resume)
+    rows = _kept(resume, name)
+    _forget_half(rows)
+    field, _ = POISONED[name]
+    (rows["value"][field] if field else rows["value"])[-1] = POISON
+    chain.run(name, tmp_path / "out", resume)
+    *before, last = _column(chain.folder / name, name)
+    assert last != POISON
+    assert _column(tmp_path / "out", name) == [*before, POISON]
+
+
+def _kept(resume: Path, name: str) -> np.ndarray:
+    """The rows in a file of results, all of them done, to be changed in place."""
     kinds = {
         "attribute": attribute.ROW,
         "rules": rules.ROW,
@@ -131,8 +154,26 @@ def _forget_half(resume: Path, name: str) -> None:
     rows = Results(resume, [1] * (resume.stat().st_size // row.itemsize), kinds[name])._rows
     assert len(rows) > 4
     assert rows["done"].all()
-    for place in range(0, len(rows), 2):
-        rows[place] = np.zeros((), row)
+    return rows
+
+
+def _forget_half(rows: np.ndarray) -> None:
+    """Unmark the first half, and spoil what it holds, as a kill in the middle of writing would.
+
+    Not every other row: an item of several rows would always lack one.
+    """
+    rows[: len(rows) // 2] = np.zeros((), rows.dtype)
+
+
+def _column(folder: Path, name: str) -> list[float]:
+    """What the stage `name` made of the field of `POISONED`, in the order of the rows."""
+    field, file = POISONED[name]
+    if field:
+        values: list[float] = pd.read_parquet(folder / file)[field].tolist()
+        return values
+    with h5py.File(folder / file) as stored:
+        matrices = [stored[superclass]["distance_mv"][:] for superclass in SUPERCLASSES]
+    return [value for matrix in matrices for value in matrix[np.triu_indices(len(matrix), 1)].tolist()]
 
 
 def test_attributions_are_those_of_the_predicted_classes(chain: Chain) -> None:
@@ -184,13 +225,63 @@ def test_prototypes_are_candidates_of_their_class_and_say_what_they_come_from(ch
     assert sum(block["prototypes"] for block in of_classes.values()) == len(found.ecg_ids)
 
 
-def test_prototypes_of_rules_differ_from_those_of_signals(chain: Chain, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    conditions = chain.folder / "rules" / "rules.parquet"
-    prototypes.prototypes(out, chain.explained, chain.params.prototypes, conditions, tmp_path / "resume")
-    ours, theirs = (_bytes(folder)["distances.h5"] for folder in (out, chain.folder / "prototypes"))
-    assert ours != theirs
+def _prototypes_of_rules(chain: Chain, folder: Path, conditions: pd.DataFrame) -> Path:
+    """The outputs of the stage `prototypes` for clusters of these rules."""
+    (folder / "out").mkdir(parents=True)
+    conditions.to_parquet(folder / "rules.parquet")
+    params = chain.params.prototypes
+    prototypes.prototypes(
+        folder / "out", chain.explained, params, folder / "rules.parquet", folder / "resume"
+    )
+    return folder / "out"
+
+
+def test_prototypes_of_rules_are_of_the_features_in_rules(chain: Chain, tmp_path: Path) -> None:
+    conditions = pd.read_parquet(chain.folder / "rules" / "rules.parquet")
+    out = _prototypes_of_rules(chain, tmp_path, conditions)
+    compared = 0
+    with h5py.File(out / "distances.h5") as file:
+        for superclass in SUPERCLASSES:
+            ecg_ids, distances = (file[superclass][name][:] for name in ("ecg_id", "distance_mv"))
+            if len(ecg_ids) < 2:
+                continue
+            first, last = (_only_its_rule(chain, conditions, ecg_id) for ecg_id in ecg_ids[[0, -1]])
+            np.testing.assert_array_equal(distances[0, -1], dtw_distances(first, last[None])[0])
+            compared += 1
+    assert compared
+    found = read_prototypes(out / "prototypes.h5")
+    for ecg_id, signal in zip(found.ecg_ids, found.signals_mv, strict=True):
+        np.testing.assert_array_equal(signal, _signal(chain, ecg_id))  # whole, not what was compared
+
+
+def _only_its_rule(chain: Chain, conditions: pd.DataFrame, ecg_id: int) -> np.ndarray:
+    """The signal of a record, zero where its rule says nothing."""
+    signal, masked = _signal(chain, ecg_id), np.zeros((RECORD_SAMPLES, len(LEADS)), np.float32)
+    own = conditions[conditions["ecg_id"] == ecg_id]
+    for sample, lead in zip(own["sample"], own["lead"], strict=True):
+        masked[sample, LEADS.index(lead)] = signal[sample, LEADS.index(lead)]
+    assert 0 < np.count_nonzero(masked) < np.count_nonzero(signal)
+    return masked
+
+
+def _signal(chain: Chain, ecg_id: int) -> np.ndarray:
+    (signal,) = chain.explained.signals_mv(np.flatnonzero(chain.explained.records["ecg_id"] == ecg_id))
+    return signal
+
+
+def test_of_rules_no_prototype_lacks_one(chain: Chain, tmp_path: Path) -> None:
+    conditions = pd.read_parquet(chain.folder / "rules" / "rules.parquet")
+    first = read_prototypes(_prototypes_of_rules(chain, tmp_path / "all", conditions) / "prototypes.h5")
+    others = conditions[~conditions["ecg_id"].isin(first.ecg_ids)]
+    out = _prototypes_of_rules(chain, tmp_path / "others", others)
+    found = set(read_prototypes(out / "prototypes.h5").ecg_ids.tolist())
+    assert found
+    assert found <= set(others["ecg_id"])
+    with h5py.File(out / "distances.h5") as file:
+        compared = {
+            ecg_id for superclass in SUPERCLASSES for ecg_id in file[superclass]["ecg_id"][:].tolist()
+        }
+    assert compared == set(others["ecg_id"])
 
 
 def test_every_query_is_crossed_with_every_other_superclass(chain: Chain) -> None:
@@ -223,9 +314,51 @@ def test_the_report_shows_the_query_that_is_asked_for(chain: Chain, tmp_path: Pa
     table = pd.read_parquet(chain.folder / "counterfactuals" / "counterfactuals.parquet")
     last = table.iloc[-1]
     asked = chain.params.report.model_copy(update={"query": int(last["ecg_id"]), "target": last["target"]})
+    usual, chosen = (report._example(table, params) for params in (chain.params.report, asked))
+    assert usual is not None
+    assert chosen is not None
+    assert set(usual["ecg_id"]) != set(chosen["ecg_id"]) == {last["ecg_id"]}
+    pd.testing.assert_frame_equal(chosen.reset_index("method")[table.columns], table[-len(METHODS) :])
     other = Chain(chain.folder, chain.explained, chain.params.model_copy(update={"report": asked}))
     other.run("report", tmp_path / "out", tmp_path / "resume")
-    assert (tmp_path / "out" / "figures" / "query.png").stat().st_size > 50_000
+    before, after = _bytes(chain.folder / "report"), _bytes(tmp_path / "out")
+    assert {file for file in after if after[file] != before[file]} == {
+        f"figures/{name}.png" for name in report.QUERY_FIGURES
+    }
+
+
+@pytest.mark.parametrize(
+    ("valid", "expected"),
+    [((3, 4), 3), ((4,), 4), ((), 2)],
+)
+def test_the_report_shows_the_first_cd_query_that_reaches_the_target(
+    chain: Chain, valid: tuple[int, ...], expected: int
+) -> None:
+    """Queries 2-4 are CD. Others that reach HYP, and CD queries that reach another target, do not count; nor does any
+    method but the last."""
+    rows = [
+        {
+            "ecg_id": ecg_id,
+            "initial": initial,
+            "target": target,
+            "method": method,
+            "validity": float(method != METHODS[-1] or target != "HYP" or ecg_id in (1, *valid)),
+        }
+        for ecg_id, initial in enumerate(("MI", "CD", "CD", "CD", "CD+MI"), start=1)
+        for target in ("NORM", "HYP")
+        for method in METHODS
+    ]
+    example = report._example(pd.DataFrame(rows), chain.params.report)
+    assert example is not None
+    assert example["ecg_id"].tolist() == [expected] * len(METHODS)
+    assert set(example["target"]) == {"HYP"}
+    assert example.index.get_level_values("method").tolist() == list(METHODS)
+    assert [rows[place]["ecg_id"] for place in example.index.get_level_values(0)] == [expected] * len(METHODS)
+
+
+def test_without_a_cd_query_the_report_shows_none(chain: Chain) -> None:
+    row = {"ecg_id": 1, "initial": "MI", "target": "HYP", "method": METHODS[-1], "validity": 1.0}
+    assert report._example(pd.DataFrame([row]), chain.params.report) is None
 
 
 def test_a_query_without_counterfactuals_is_refused(chain: Chain, tmp_path: Path) -> None:

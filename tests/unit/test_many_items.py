@@ -44,6 +44,26 @@ class Failing:
         return work
 
 
+@dataclass(frozen=True)
+class Unprepared:
+    """Cannot even begin."""
+
+    def prepare(self) -> Work:
+        raise InputError("the model is damaged")
+
+
+@dataclass(frozen=True)
+class Killed:
+    """Ends its process as the kernel does when memory is short."""
+
+    def prepare(self) -> Work:
+        def work(item: int) -> NDArray[np.void]:
+            os.kill(os.getpid(), signal.SIGKILL)
+            raise AssertionError
+
+        return work
+
+
 def _worked_on(folder: Path) -> list[int]:
     return sorted(int(file.name.split(".")[0]) for file in folder.iterdir())
 
@@ -95,6 +115,32 @@ def test_bad_input_reaches_the_caller(workers: str, tmp_path: Path, monkeypatch:
     monkeypatch.setenv(WORKERS, workers)
     with pytest.raises(InputError, match=r"item \d is bad"):
         complete(Results(tmp_path / "state", SIZES, ROW), Failing(), "test, items")
+
+
+@pytest.mark.parametrize("kind", ["alone", "threads", "processes"])
+def test_bad_input_of_the_preparation_reaches_the_caller(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(WORKERS, "1" if kind == "alone" else "2")
+    with pytest.raises(InputError, match="the model is damaged"):
+        complete(Results(tmp_path / "state", SIZES, ROW), Unprepared(), "test", threads=kind == "threads")
+
+
+def test_a_killed_worker_is_said_to_be_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(WORKERS, "2")
+    with pytest.raises(InputError, match=f"^test, items: a worker process was killed.*{WORKERS}=1"):
+        complete(Results(tmp_path / "state", SIZES, ROW), Killed(), "test, items")
+
+
+def test_progress_counts_items_that_have_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(WORKERS, "1")
+    complete(Results(tmp_path / "state", SIZES, ROW), Counting(tmp_path), "test, items")
+    assert capsys.readouterr().err == "test, items: 9 of 9\n"
+    Results(tmp_path / "other", SIZES, ROW).store(3, np.zeros(3, ROW))
+    complete(Results(tmp_path / "other", SIZES, ROW), Counting(tmp_path), "test, items")
+    assert capsys.readouterr().err == "test, items: going on after 1 of 9\ntest, items: 9 of 9\n"
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "two", ""])
