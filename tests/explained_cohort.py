@@ -52,6 +52,7 @@ def make_sources(out: Path) -> Sources:
     records = pd.DataFrame({"ecg_id": 1000 + rows, **dict(zip(SUPERCLASSES, labels.T, strict=True))})
     records.to_parquet(sources.ingest / "records.parquet")
     roles = pd.DataFrame({"row": rows, "ecg_id": 1000 + rows, "train": rows < 10})
+    roles["fold"] = np.where(rows < 5, 1, np.where(rows < 10, 7, 10))
     roles["background"] = (rows >= 10) & (rows < 20)
     roles["pool"] = (rows >= 20) & (rows < 45)
     roles["query"] = rows >= 45

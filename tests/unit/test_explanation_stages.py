@@ -212,6 +212,20 @@ def test_rules_are_made_for_every_candidate(chain: Chain) -> None:
     assert kept["text"].str.startswith("lead ").all()
 
 
+def test_the_spread_of_features_is_over_the_training_records_of_the_asked_folds(chain: Chain) -> None:
+    def spread(folds: list[int] | None) -> np.ndarray:
+        asked = chain.params.rules.model_copy(update={"sigma_folds": folds})
+        return rules.RuleMaker(chain.explained, chain.folder / "attribute", asked).sigma_f_mv
+
+    training = chain.explained.signals_mv(
+        chain.explained.rows("train")
+    )  # five of fold 1, then five of fold 7
+    np.testing.assert_allclose(spread(None), training.std(axis=0, dtype=np.float64), rtol=1e-5)
+    np.testing.assert_allclose(spread([7]), training[5:].std(axis=0, dtype=np.float64), rtol=1e-5)
+    with pytest.raises(InputError, match="no training record"):
+        spread([10])
+
+
 def test_prototypes_are_candidates_of_their_class_and_say_what_they_come_from(chain: Chain) -> None:
     found = read_prototypes(chain.folder / "prototypes" / "prototypes.h5")
     assert len(found.ecg_ids)
