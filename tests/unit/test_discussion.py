@@ -119,7 +119,7 @@ def test_differences_from_the_paper_are_counted_and_the_largest_named():
     )
     assert "mean abs" not in means  # in which unit the paper has it is not known
     cells = only(sentences, "Table 4, ")
-    assert "most of all target margin of aligned sparse for MI 0.400, not 0.900 (-0.500)" in cells
+    assert "most of all predicted margin of aligned sparse for MI 0.400, not 0.900 (-0.500)" in cells
 
 
 def test_agreement_with_the_paper_is_said():
