@@ -1,4 +1,4 @@
-"""The whole pipeline on all of the real records, with a training of two epochs."""
+"""The whole pipeline on all of the real records, with a training of two epochs and few draws."""
 
 import json
 import subprocess
@@ -12,6 +12,10 @@ SETTINGS = (
     "ingest.amplitude_limit_mv=32.0",
     "ingest.reject_flat_leads=false",
     "presets.fast.max_epochs=2",
+    "attribute.draws=4",
+    "attribute.replicates=2",
+    "rules.samples=20",
+    "counterfactuals.noise_draws=1",
 )
 
 
@@ -24,6 +28,7 @@ def _veribeat(*arguments: str) -> str:
 
 @pytest.mark.real
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_ptbxl_goes_through_the_pipeline(ptbxl_root: Path, tmp_path: Path) -> None:
     workspace = tmp_path / "workspace"
     edits = [option for setting in SETTINGS for option in ("--set", setting)]
@@ -38,3 +43,12 @@ def test_ptbxl_goes_through_the_pipeline(ptbxl_root: Path, tmp_path: Path) -> No
     metrics = json.loads((workspace / "out/calibrate-baseline/metrics.json").read_text())
     assert metrics["fold_10"]["records"] == 2198
     assert metrics["fold_10"]["ranking"]["auroc_macro"] > 0.75  # two epochs learn something; chance is 0.5
+
+    attributions = json.loads((workspace / "out/attribute/attribute.json").read_text())
+    assert attributions["records"] == 2198
+    counterfactuals = json.loads((workspace / "out/counterfactuals/counterfactuals.json").read_text())
+    assert counterfactuals["queries"] > 100
+    assert counterfactuals["original"]["all"]["validity"] == 1  # a prototype is predicted as its class
+    assert 0 < counterfactuals["aligned_sparse"]["all"]["validity"] < 1
+    changed = {method: counterfactuals[method]["all"]["share_changed"] for method in ("original", "sparse")}
+    assert changed["sparse"] < changed["original"]
