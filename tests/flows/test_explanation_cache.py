@@ -12,7 +12,6 @@ def test_after_the_flow_dvc_repro_runs_nothing_and_force_gives_the_same_lock(exp
     assert explained.repro() == []
     assert explained.repro("--force", "--single-item", *CHAIN) == CHAIN
     assert explained.lock() == lock
-    assert explained.flow() == []
 
 
 @pytest.mark.parametrize(
