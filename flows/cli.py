@@ -2,44 +2,34 @@
 
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
 import typer
-from rich.console import Console
 
 from flows import environment
-from flows.physionet.listing import PTBXL_URL
+from flows.command_line import HERE, WorkspaceOption, plain_console, resumable
+from flows.data_commands import data
 from flows.prefect_server import prefect_server
+from flows.rules_commands import rules
 from tasks.stage import EXIT_INPUT_ERROR
 from veribeat.errors import InputError
 
-EXIT_INTERRUPTED = 130
-
 app = typer.Typer(
-    help="Retrain and audit ECG classifiers. Research software, not a medical device.",
+    help="Retrain, explain and audit ECG classifiers. Research software, not a medical device.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-data = typer.Typer(help="Get or make ECG records.", no_args_is_help=True)
 app.add_typer(data, name="data")
-rules = typer.Typer(help="Study the rules that keep a prediction.", no_args_is_help=True)
 app.add_typer(rules, name="rules")
 
-WorkspaceOption = Annotated[
-    Path,
-    typer.Option("--workspace", "-w", help="Folder with params.yaml and dvc.yaml (default: this folder)."),
-]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
         "--set", metavar="KEY=VALUE", help="Edit params.yaml, as in --set compute.threads=1; repeatable."
     ),
 ]
-HERE = Path()
 
 
 @app.command()
@@ -81,7 +71,7 @@ def run(
     with prefect_server(place):
         from flows.pipeline import INPUT_ERROR, pipeline  # Prefect reads its settings when it is imported
 
-        with _resumable():
+        with resumable():
             state = pipeline(place, any_versions, return_state=True)
     if state.is_failed() or state.is_crashed():
         if state.name == INPUT_ERROR:
@@ -90,7 +80,7 @@ def run(
         raise typer.Exit(1)
     from flows.report.terminal import show_results
 
-    show_results(place, _console())
+    show_results(place, plain_console())
     folder = cast(Path, state.result())
     print(f"Report: {place / 'report.html'}\nThis run: {folder / 'index.html'}")
     print(f"MLflow and Prefect: veribeat ui --workspace {shlex.quote(str(workspace))}")
@@ -104,7 +94,7 @@ def status(workspace: WorkspaceOption = HERE) -> None:
     from flows.workspace import Workspace
 
     place = Workspace.at(workspace)
-    console = _console()
+    console = plain_console()
     show_status(place, console)
     show_results(place.path, console)
 
@@ -210,7 +200,7 @@ def explain(
     answer = explain_record(Workspace.at(workspace), asked, out)
     for warning in answer.warnings:
         print(f"warning: {record}: {warning}", file=sys.stderr)
-    show_explanation(answer, _console())
+    show_explanation(answer, plain_console())
     print(f"Files: {out}")
 
 
@@ -221,7 +211,7 @@ def push(workspace: WorkspaceOption = HERE) -> None:
     from flows.workspace import Workspace
 
     place = Workspace.at(workspace)
-    with place.lock(), _resumable():
+    with place.lock(), resumable():
         files, remote = push_outputs(place)
     pushed = f"{files:,} file{'s' * (files != 1)} pushed to {remote}"
     print(f"{pushed}, which now has the outputs of every stage that has run.")
@@ -251,78 +241,6 @@ def dvc_yaml(
         raise InputError("dvc.yaml is out of date: run 'veribeat dvc-yaml'.")
     with place.lock():
         print("dvc.yaml changed." if place.write_dvc_yaml() else "dvc.yaml is up to date.")
-
-
-@data.command()
-def synthetic(
-    folder: Annotated[Path, typer.Argument(help="Folder to make.")],
-    records: Annotated[int, typer.Option(min=20, help="How many records.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0)] = 20201,
-) -> None:
-    """Write a simulated cohort as a PTB-XL folder."""
-    from flows.synthetic import write_cohort
-
-    write_cohort(folder, records, seed)
-    print(f"{records} simulated records. Next: veribeat init WORKSPACE --data {shlex.quote(str(folder))}")
-
-
-@data.command()
-def ptbxl(
-    folder: Annotated[Path, typer.Argument(help="Folder to fill; what it holds already is kept.")],
-    rate: Annotated[
-        Literal["100", "500", "both"], typer.Option(help="Records at which rate, in Hz.")
-    ] = "100",
-    url: Annotated[str, typer.Option(help="PhysioNet's folder, or a mirror of it.")] = PTBXL_URL,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="How many files at a time.")] = 8,
-) -> None:
-    """Download PTB-XL, or go on with an interrupted download; each file's SHA-256 is checked."""
-    from flows.physionet.download import download_ptbxl
-    from tasks.stages import PTBXL_FILES
-
-    rates = (100, 500) if rate == "both" else (int(rate),)
-    with _resumable():
-        done = download_ptbxl(folder, _console(stderr=True), url=url, rates=rates, workers=workers)
-    print(f"{done.fetched:,} files fetched, {done.found:,} there already; all are as SHA256SUMS.txt says.")
-    if all((folder / file).exists() for file in PTBXL_FILES):
-        print(f"Next: veribeat init WORKSPACE --data {shlex.quote(str(folder))}")
-    else:
-        print("Workspaces need the records at 100 Hz: add them with --rate 100.")
-
-
-@rules.command()
-def ablate(
-    records: Annotated[int, typer.Option(min=1, help="How many random records of the pool.")] = 350,
-    out: Annotated[Path | None, typer.Option("--out", help="CSV file to write as well.")] = None,
-    workspace: WorkspaceOption = HERE,
-) -> None:
-    """Make rules anew at five importance thresholds, and show what these do, beside the paper's Table 6.
-
-    350 records take half an hour on two free cores. A run that was killed goes on where it stopped.
-    """
-    from flows.ablation import ablate_rules, show_ablation
-    from flows.workspace import Workspace
-
-    place = Workspace.at(workspace)
-    with place.lock(), _resumable():
-        table = ablate_rules(place, records, out)
-    show_ablation(table, records, place.params().cohort.simulated, _console())
-    if out is not None:
-        print(f"Table: {out}")
-
-
-@contextmanager
-def _resumable() -> Iterator[None]:
-    """Of a command that loses little by Ctrl-C: say so, and exit with 130."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        print("Interrupted: the same command goes on where this run stopped.", file=sys.stderr)
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-
-
-def _console(stderr: bool = False) -> Console:
-    """Where texts are shown as they are: brackets in the name of a folder or a device are no markup."""
-    return Console(stderr=stderr, markup=False)
 
 
 def _prepare(folder: Path, assignments: list[str] | None) -> Path:

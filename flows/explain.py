@@ -26,8 +26,7 @@ from veribeat.data.any_record import EcgRecord, read_any_record
 from veribeat.errors import InputError
 from veribeat.plots.ecg_paper import clinical_name
 from veribeat.prototypes.store import read_prototypes
-from veribeat.signal.chosen_window import window_at
-from veribeat.signal.windows import Window
+from veribeat.signal.windows import Window, window_at
 
 FILE_SEED = 0
 """Stands for the ecg_id of a record that has none, where draws are seeded by it."""

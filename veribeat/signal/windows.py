@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from veribeat.conventions import RECORD_SAMPLES, SAMPLING_RATE
+from veribeat.errors import InputError
 from veribeat.signal.quality import QualityWarning, quality_warnings
 from veribeat.signal.resampling import resample
 
@@ -46,13 +47,39 @@ def cut_windows(
     resampled = resample(signals_mv, rate)
     if len(resampled) < RECORD_SAMPLES:
         raise ValueError(f"{len(resampled)} samples at {SAMPLING_RATE} Hz are less than a window")
-    windows = []
-    for start in window_starts(len(resampled)):
-        cut = resampled[start : start + RECORD_SAMPLES]
-        first, end = (round(index * rate / SAMPLING_RATE) for index in (start, start + RECORD_SAMPLES))
-        found = quality_warnings(signals_mv[first:end], rate, cut, derived)
-        windows.append(Window(start / SAMPLING_RATE, cut.astype(np.float32), tuple(found)))
-    return windows
+    return [_cut(signals_mv, rate, resampled, start, derived) for start in window_starts(len(resampled))]
+
+
+def window_at(
+    signals_mv: NDArray[np.float64], rate: float, start_s: float, derived: frozenset[str] = frozenset()
+) -> Window:
+    """The one window that begins at `start_s`, rounded to samples at 100 Hz; otherwise as `cut_windows`.
+
+    Raises:
+        InputError: the window does not lie within the recording, `rate` lies outside 100 to 1000 Hz.
+    """
+    resampled = resample(signals_mv, rate)
+    latest_s = (len(resampled) - RECORD_SAMPLES) / SAMPLING_RATE
+    if not 0 <= start_s <= latest_s:
+        raise InputError(
+            f"A window of {WINDOW_S:g} s that begins at {start_s:g} s does not lie within the recording:"
+            f" begin between 0 and {latest_s:g} s."
+        )
+    return _cut(signals_mv, rate, resampled, round(start_s * SAMPLING_RATE), derived)
+
+
+def _cut(
+    signals_mv: NDArray[np.float64],
+    rate: float,
+    resampled: NDArray[np.float64],
+    start: int,
+    derived: frozenset[str],
+) -> Window:
+    """The window from sample `start` of `resampled` on, judged by what `signals_mv` at `rate` Hz has there."""
+    cut = resampled[start : start + RECORD_SAMPLES]
+    first, end = (round(index * rate / SAMPLING_RATE) for index in (start, start + RECORD_SAMPLES))
+    found = quality_warnings(signals_mv[first:end], rate, cut, derived)
+    return Window(start / SAMPLING_RATE, cut.astype(np.float32), tuple(found))
 
 
 def window_starts(samples: int) -> list[int]:

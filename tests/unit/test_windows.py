@@ -3,8 +3,7 @@ import pytest
 from recordings import ecg
 
 from veribeat.errors import InputError
-from veribeat.signal.chosen_window import window_at
-from veribeat.signal.windows import cut_windows
+from veribeat.signal.windows import cut_windows, window_at
 
 
 @pytest.mark.parametrize("rate", [100, 257, 500])
