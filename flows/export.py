@@ -16,7 +16,7 @@ COHORT = ("out/ingest/card.json", "out/split/normalisation.json")
 LEFT_OUT = ("predictions.parquet", "roc.csv")
 """Outputs of an arm that no release needs: one row per record, and the points of a figure."""
 
-EXPLANATIONS = {
+EXPLANATION_FILES = {
     "attribute": ("attribute.json", "lead_importance.csv"),
     "rules": ("rules.json",),
     "prototypes": ("prototypes.csv", "prototypes.json", "silhouettes.csv", "figures/silhouettes.png"),
@@ -44,7 +44,7 @@ def export_arm(place: Workspace, arm: str, folder: Path, *, explanations: bool =
             f"{place.params_file}: 'explain.arm' is not '{arm}', so there is no explanation of it."
         )
     own = (f"train-{arm}", f"calibrate-{arm}")
-    needed = (*COHORT_STAGES, *own, *(EXPLANATIONS if explanations else ()))
+    needed = (*COHORT_STAGES, *own, *(EXPLANATION_FILES if explanations else ()))
     for name, state in stage_states(place).items():
         if name in needed and state != UP_TO_DATE:
             raise InputError(f"Stage '{name}' is not up to date ({state}): run 'veribeat run' first.")
@@ -58,7 +58,7 @@ def export_arm(place: Workspace, arm: str, folder: Path, *, explanations: bool =
             shutil.copyfile(source, scratch / source.name)
         if explanations:
             (scratch / "explanations").mkdir()
-            for stage_name, files in EXPLANATIONS.items():
+            for stage_name, files in EXPLANATION_FILES.items():
                 for file in files:
                     source = place.path / "out" / stage_name / file
                     shutil.copyfile(source, scratch / "explanations" / source.name)

@@ -1,24 +1,20 @@
-"""The stages attribute, rules, prototypes, counterfactuals and report on a small cohort: what they write, and that a
-stage that was killed writes the same bytes."""
+"""The stages attribute, rules, prototypes, counterfactuals and report on a small cohort: what they write."""
 
 import json
-import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from explained_cohort import SMALL_CHAIN, make_sources
+from explained_chain import Chain, contents
+from explained_cohort import make_sources
 
-from flows.code_dependencies import CODE_ROOT
 from models.runtime import make_deterministic
-from tasks import attribute, counterfactuals, many_items, prototypes, report, rules
+from tasks import prototypes, report, rules
 from tasks.explained import Explained
-from tasks.many_items import WORKERS, Results
-from tasks.params.document import Params, read_params
+from tasks.many_items import WORKERS
+from tasks.params.document import Params
 from tasks.stages import Stage, stages
 from veribeat.attribution.draws import make_draws
 from veribeat.attribution.expected_gradients import expected_gradients, make_background
@@ -29,73 +25,6 @@ from veribeat.errors import InputError
 from veribeat.prototypes.store import read_prototypes
 from veribeat.signal.stored_units import from_units
 
-POISON = 77
-"""What no stage finds."""
-
-POISONED = {
-    "attribute": ("monte_carlo_error", "attributions.parquet"),
-    "rules": ("forwards", "summary.parquet"),
-    "prototypes": ("", "distances.h5"),
-    "counterfactuals": ("distance_mv", "counterfactuals.parquet"),
-}
-"""The field that is poisoned, where a row has fields, and the output that shows it."""
-
-
-@dataclass(frozen=True)
-class Chain:
-    """A folder with the outputs of the chain's stages, and what they were made from."""
-
-    folder: Path
-    explained: Explained
-    params: Params
-
-    def run(self, stage: str, out: Path, resume: Path) -> None:
-        """Run one stage into `out`."""
-        out.mkdir(parents=True)
-        params, folder = self.params, self.folder
-        calls: dict[str, Callable[[], None]] = {
-            "attribute": lambda: attribute.attribute(out, self.explained, params.attribute, resume),
-            "rules": lambda: rules.rules(out, self.explained, folder / "attribute", params.rules, resume),
-            "prototypes": lambda: prototypes.prototypes(out, self.explained, params.prototypes, None, resume),
-            "counterfactuals": lambda: counterfactuals.counterfactuals(
-                out,
-                self.explained,
-                folder / "prototypes" / "prototypes.h5",
-                params.counterfactuals,
-                resume,
-            ),
-            "report": lambda: report.report(
-                out, self.explained, folder, params.report, params.attribute, simulated=False
-            ),
-        }
-        calls[stage]()
-
-
-@pytest.fixture(scope="module")
-def params() -> Params:
-    read = read_params(CODE_ROOT / "params.yaml")
-    updates = {name: getattr(read, name).model_copy(update=change) for name, change in SMALL_CHAIN.items()}
-    return read.model_copy(update=updates)
-
-
-@pytest.fixture(scope="module")
-def chain(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Chain:
-    folder = tmp_path_factory.mktemp("chain")
-    made = Chain(folder / "out", Explained.load(make_sources(folder / "arm")), params)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(WORKERS, "1")
-        for stage in ("attribute", "rules", "prototypes", "counterfactuals", "report"):
-            made.run(stage, made.folder / stage, folder / f"{stage}.resume")
-    return made
-
-
-def _bytes(folder: Path) -> dict[str, bytes]:
-    return {
-        str(file.relative_to(folder)): file.read_bytes()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
-    }
-
 
 def _stage(params: Params, name: str) -> Stage:
     (found,) = [stage for stage in stages(params) if stage.name == name]
@@ -103,77 +32,11 @@ def _stage(params: Params, name: str) -> Stage:
 
 
 @pytest.mark.parametrize("name", ["attribute", "rules", "prototypes", "counterfactuals", "report"])
-def test_a_stage_writes_what_the_registry_says(chain: Chain, params: Params, name: str) -> None:
-    stage = _stage(params, name)
-    assert set(_bytes(chain.folder / name)) == {
+def test_a_stage_writes_what_the_registry_says(chain: Chain, name: str) -> None:
+    stage = _stage(chain.params, name)
+    assert set(contents(chain.folder / name)) == {
         path.removeprefix(f"{stage.folder}/") for path in stage.outputs
     }
-
-
-@pytest.mark.parametrize("name", POISONED)
-def test_a_stage_that_was_killed_writes_the_same_bytes(
-    chain: Chain, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And the same with two workers as with one."""
-    monkeypatch.setenv(WORKERS, "2")
-    monkeypatch.setattr(many_items, "FEWEST_PER_WORKER", 1)
-    resume = tmp_path / "resume"
-    shutil.copyfile(chain.folder.parent / f"{name}.resume", resume)
-    _forget_half(_kept(resume, name))
-    chain.run(name, tmp_path / "out", resume)
-    assert _bytes(tmp_path / "out") == _bytes(chain.folder / name)
-
-
-@pytest.mark.parametrize("name", POISONED)
-def test_what_was_finished_before_a_kill_is_not_done_again(
-    chain: Chain, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(WORKERS, "1")
-    resume = tmp_path / "resume"
-    shutil.copyfile(chain.folder.parent / f"{name}.resume", resume)
-    rows = _kept(resume, name)
-    _forget_half(rows)
-    field, _ = POISONED[name]
-    (rows["value"][field] if field else rows["value"])[-1] = POISON
-    chain.run(name, tmp_path / "out", resume)
-    *before, last = _column(chain.folder / name, name)
-    assert last != POISON
-    assert _column(tmp_path / "out", name) == [*before, POISON]
-
-
-def _kept(resume: Path, name: str) -> np.ndarray:
-    """The rows in a file of results, all of them done, to be changed in place."""
-    kinds = {
-        "attribute": attribute.ROW,
-        "rules": rules.ROW,
-        "prototypes": np.dtype(np.float64),
-        "counterfactuals": counterfactuals.ROW,
-    }
-    row = np.dtype([("value", kinds[name]), ("done", np.uint8)])
-    assert resume.stat().st_size % row.itemsize == 0
-    rows = Results(resume, [1] * (resume.stat().st_size // row.itemsize), kinds[name])._rows
-    assert len(rows) > 4
-    assert rows["done"].all()
-    return rows
-
-
-def _forget_half(rows: np.ndarray) -> None:
-    """Unmark the first half, and spoil what it holds, as a kill in the middle of writing would.
-
-    Not every other row: an item of several rows would always lack one.
-    """
-    rows[: len(rows) // 2] = np.zeros((), rows.dtype)
-
-
-def _column(folder: Path, name: str) -> list[float]:
-    """What the stage `name` made of the field of `POISONED`, in the order of the rows."""
-    field, file = POISONED[name]
-    if field:
-        values: list[float] = pd.read_parquet(folder / file)[field].tolist()
-        return values
-    with h5py.File(folder / file) as stored:
-        matrices = [stored[superclass]["distance_mv"][:] for superclass in SUPERCLASSES]
-    return [value for matrix in matrices for value in matrix[np.triu_indices(len(matrix), 1)].tolist()]
 
 
 def test_attributions_are_those_of_the_predicted_classes(chain: Chain) -> None:
@@ -335,7 +198,7 @@ def test_the_report_shows_the_query_that_is_asked_for(chain: Chain, tmp_path: Pa
     pd.testing.assert_frame_equal(chosen.reset_index("method")[table.columns], table[-len(METHODS) :])
     other = Chain(chain.folder, chain.explained, chain.params.model_copy(update={"report": asked}))
     other.run("report", tmp_path / "out", tmp_path / "resume")
-    before, after = _bytes(chain.folder / "report"), _bytes(tmp_path / "out")
+    before, after = contents(chain.folder / "report"), contents(tmp_path / "out")
     assert {file for file in after if after[file] != before[file]} == {
         f"figures/{name}.png" for name in report.QUERY_FIGURES
     }
@@ -383,7 +246,7 @@ def test_a_query_without_counterfactuals_is_refused(chain: Chain, tmp_path: Path
 
 
 def test_a_cohort_without_candidates_and_queries_gets_empty_tables(
-    tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A classifier that predicts nothing: no attribution, rule, prototype or counterfactual, but every file."""
     monkeypatch.setenv(WORKERS, "1")
@@ -391,9 +254,9 @@ def test_a_cohort_without_candidates_and_queries_gets_empty_tables(
     description = json.loads((sources.calibrated / "classifier.json").read_text())
     description["thresholds"] = dict.fromkeys(SUPERCLASSES, 1.0)
     (sources.calibrated / "classifier.json").write_text(json.dumps(description))
-    chain = Chain(tmp_path / "out", Explained.load(sources), params)
+    empty = Chain(tmp_path / "out", Explained.load(sources), chain.params)
     for name in ("attribute", "rules", "prototypes", "counterfactuals", "report"):
-        chain.run(name, chain.folder / name, tmp_path / f"{name}.resume")
-        written = {path.removeprefix(f"out/{name}/") for path in _stage(params, name).outputs}
-        assert set(_bytes(chain.folder / name)) == written
-    assert not len(pd.read_parquet(chain.folder / "counterfactuals" / "counterfactuals.parquet"))
+        empty.run(name, empty.folder / name, tmp_path / f"{name}.resume")
+        written = {path.removeprefix(f"out/{name}/") for path in _stage(empty.params, name).outputs}
+        assert set(contents(empty.folder / name)) == written
+    assert not len(pd.read_parquet(empty.folder / "counterfactuals" / "counterfactuals.parquet"))
