@@ -106,9 +106,8 @@ def main() -> None:
     parser.add_argument("--arm", default="baseline")
     parser.add_argument("--records", type=int, default=20)
     options = parser.parse_args()
-    out = options.workspace / "out"
-    folders = (out / name for name in ("ingest", "split", f"train-{options.arm}", f"calibrate-{options.arm}"))
-    found = compare(Explained.load(Sources(*folders, threads=1)), options.records)
+    sources = Sources.of_arm(options.arm, 1, options.workspace / "out")
+    found = compare(Explained.load(sources), options.records)
     rows = len(found) // len(SAMPLINGS)
     table = Table(f"{DRAWS} draws, {rows} rows: median (5th, 95th percentile)", *SAMPLINGS)
     levels = found.groupby("sampling").quantile([0.5, 0.05, 0.95])

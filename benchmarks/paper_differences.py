@@ -150,8 +150,7 @@ def main() -> None:
     out, arm = options.workspace / "out", params.explain.arm
     if arm is None:
         raise SystemExit("error: 'explain.arm' names no arm.")
-    sources = Sources(out / "ingest", out / "split", out / f"train-{arm}", out / f"calibrate-{arm}", 1)
-    explained = Explained.load(sources)
+    explained = Explained.load(Sources.of_arm(arm, 1, out))
     search = search_settings(params.counterfactuals)
     measure = measure_settings(params.counterfactuals, explained)
     tolerance_mv = measure.tolerance_sigma * measure.sigma_mv

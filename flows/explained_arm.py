@@ -19,10 +19,7 @@ def explained_arm(place: Workspace) -> tuple[str, Sources]:
         raise InputError(
             f"{place.params_file}: 'explain.arm' names no arm: set it to one, then run 'veribeat run'."
         )
-    out = place.path / "out"
-    sources = Sources(
-        out / "ingest", out / "split", out / f"train-{arm}", out / f"calibrate-{arm}", params.compute.threads
-    )
+    sources = Sources.of_arm(arm, params.compute.threads, place.path / "out")
     require(sources.files)
     return arm, sources
 

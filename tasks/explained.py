@@ -39,13 +39,13 @@ class Sources:
     threads: int
 
     @classmethod
-    def of_arm(cls, arm: str, threads: int) -> "Sources":
-        """Those of the workspace in the current folder."""
-        return cls(OUT / "ingest", OUT / "split", OUT / f"train-{arm}", OUT / f"calibrate-{arm}", threads)
+    def of_arm(cls, arm: str, threads: int, out: Path = OUT) -> "Sources":
+        """Those of the workspace whose stages write to `out`; the one in the current folder by default."""
+        return cls(out / "ingest", out / "split", out / f"train-{arm}", out / f"calibrate-{arm}", threads)
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Every file that `Explained.load` reads."""
+        """Every file that an `Explained` reads."""
         return (
             self.ingest / "signals.npy",
             self.ingest / "records.parquet",
