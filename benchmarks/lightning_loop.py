@@ -58,7 +58,7 @@ def bare_loop(network: nn.Module, train: StoredSignals, validation: StoredSignal
     for epoch in range(recipe.max_epochs):
         batches.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
         network.train()
-        for step, (signals, targets) in enumerate(batches):
+        for step, batch in enumerate(batches):
             if step == 0:
                 torch.manual_seed((recipe.seed << 31) + epoch)
             optimizer.zero_grad()
@@ -66,14 +66,14 @@ def bare_loop(network: nn.Module, train: StoredSignals, validation: StoredSignal
             with torch.autocast(
                 "cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16", cache_enabled=False
             ):
-                loss = binary_cross_entropy_with_logits(network(signals).float(), targets)
+                loss = binary_cross_entropy_with_logits(network(batch["signals"]).float(), batch["targets"])
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, recipe.gradient_clip_norm)
             optimizer.step()
         network.eval()
         with torch.inference_mode():
-            for signals, targets in batch_loader(validation, VALIDATION_BATCH, seed=None):
-                binary_cross_entropy_with_logits(network(signals), targets).item()
+            for batch in batch_loader(validation, VALIDATION_BATCH, seed=None):
+                binary_cross_entropy_with_logits(network(batch["signals"]), batch["targets"]).item()
 
 
 def seconds(run: Callable[[], object]) -> float:

@@ -4,8 +4,9 @@ import math
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.callbacks import Callback, Checkpoint, EarlyStopping
@@ -16,16 +17,28 @@ from torch import Tensor
 from typing_extensions import override
 
 from models.classifier import EcgClassifier
+from veribeat.metrics.classification import label_metrics
+from veribeat.metrics.thresholds import calibrate_thresholds, predict_labels
+
+
+Judge = Literal["val_loss", "val_f1_macro"]
+"""By what the best epoch is told: the lowest loss, or the highest macro-F1 at the thresholds that maximise it."""
 
 
 class EpochRecord(Callback):
-    """Keeps every epoch's losses and the weights of the epoch with the lowest validation loss."""
+    """Keeps every epoch's losses and the weights of the best epoch.
 
-    _STATE = ("rows", "best_loss", "best_epoch", "best_state")
+    Where validation macro-F1 is the judge, `targets` (N, 5) are those of the validation records, and macro-F1 is kept,
+    too. Of equally good epochs the first is the best.
+    """
 
-    def __init__(self) -> None:
+    _STATE = ("rows", "best_value", "best_epoch", "best_state")
+
+    def __init__(self, judge: Judge, targets: Tensor) -> None:
+        self.judge = judge
+        self.targets = targets.numpy() > 0
         self.rows: list[dict[str, float]] = []
-        self.best_loss = math.inf
+        self.best_value = math.inf if judge == "val_loss" else -math.inf
         self.best_epoch = -1
         self.best_state: dict[str, Tensor] = {}
 
@@ -35,11 +48,23 @@ class EpochRecord(Callback):
         epoch = trainer.current_epoch
         train_loss = trainer.callback_metrics["train_loss"].item()
         val_loss = trainer.callback_metrics["val_loss"].item()
-        self.rows.append({"epoch": epoch, "train_loss": train_loss, "val_loss": val_loss})
-        if val_loss < self.best_loss:
-            assert isinstance(pl_module, EcgClassifier)
-            self.best_loss, self.best_epoch = val_loss, epoch
+        row = {"epoch": epoch, "train_loss": train_loss, "val_loss": val_loss}
+        assert isinstance(pl_module, EcgClassifier)
+        value, better = val_loss, val_loss < self.best_value
+        if self.judge == "val_f1_macro":
+            value = row["val_f1_macro"] = self._macro_f1(pl_module.validation_logits)
+            better = value > self.best_value
+        self.rows.append(row)
+        if better:
+            self.best_value, self.best_epoch = value, epoch
             self.best_state = {name: value.clone() for name, value in pl_module.backbone.state_dict().items()}
+
+    def _macro_f1(self, logits: list[Tensor]) -> float:
+        probabilities = torch.sigmoid(torch.cat(logits)).numpy()
+        if not np.isfinite(probabilities).all():
+            return -math.inf  # early stopping ends the run
+        thresholds = calibrate_thresholds(probabilities, self.targets)
+        return float(label_metrics(self.targets, predict_labels(probabilities, thresholds))["f1_macro"])
 
     @override
     def state_dict(self) -> dict[str, Any]:
@@ -128,7 +153,7 @@ class EpochReport(Callback):
         row, record = self.record.rows[-1], self.record
         self.console.print(
             f"epoch {row['epoch']:4d}  train loss {row['train_loss']:.4f}  validation loss {row['val_loss']:.4f}"
-            f"  best {record.best_loss:.4f} at epoch {record.best_epoch}"
+            f"  best {record.best_value:.4f} at epoch {record.best_epoch}"
             f"  {self.durations[-1]:.1f} s  {self._time_left(trainer)}"
         )
 

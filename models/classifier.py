@@ -4,8 +4,11 @@ from typing import Any, Literal
 
 import pytorch_lightning as lightning
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
+
+from models.backbones.base import Backbone
+from models.batches import Batch
 
 Schedule = Literal["constant", "one_cycle"]
 
@@ -13,42 +16,67 @@ Schedule = Literal["constant", "one_cycle"]
 class EcgClassifier(lightning.LightningModule):
     """A backbone trained with binary cross-entropy on five independent labels ([CF] A.1).
 
-    The schedule `one_cycle` (Smith and Topin 2018) rises to `learning_rate` over the first 30 % of all steps and falls
-    to almost nothing by the last, while Adam's first beta falls from 0.95 to 0.85 and rises again.
+    The schedule `one_cycle` (Smith and Topin 2018) rises to `learning_rate` over the first 30 % of the run and falls to
+    almost nothing by its end, while Adam's first beta falls from 0.95 to 0.85 and rises again. It goes by the share of
+    the epochs that are over, so that an epoch of few batches takes it as far as one of many. `epoch_batches` is the
+    number of batches of an epoch of all records, which the schedule is divided by.
+
+    With `feature_layer`, a training step leaves the features of that layer with their gradients in `kept_features`.
     """
 
     def __init__(
         self,
-        backbone: nn.Module,
+        backbone: Backbone,
         learning_rate: float,
         weight_decay: float = 0.0,
         schedule: Schedule = "constant",
+        *,
+        epoch_batches: int,
+        feature_layer: int | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.schedule = schedule
+        self.epoch_batches = epoch_batches
+        self.feature_layer = feature_layer
+        self.kept_features: Tensor | None = None
+        self.validation_logits: list[Tensor] = []
 
     def forward(self, signals: Tensor) -> Tensor:
         """Signals in mV (B, T, 12) to logits (B, 5)."""
         logits: Tensor = self.backbone(signals)
         return logits
 
-    def _loss(self, batch: tuple[Tensor, Tensor], name: str) -> Tensor:
-        signals, targets = batch
-        loss = binary_cross_entropy_with_logits(self(signals).float(), targets)
+    def _loss(self, logits: Tensor, batch: Batch, name: str) -> Tensor:
+        targets, weights = batch["targets"], batch.get("weights")
+        loss = binary_cross_entropy_with_logits(
+            logits, targets, weight=None if weights is None else weights[:, None]
+        )
         self.log(name, loss, on_step=False, on_epoch=True, batch_size=len(targets))
         return loss
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
-        """Mean loss of one batch."""
-        return self._loss(batch, "train_loss")
+    def training_step(self, batch: Batch, batch_index: int) -> dict[str, Tensor]:
+        """Mean loss of one batch, and its logits (B, 5)."""
+        if self.feature_layer is None:
+            logits = self(batch["signals"]).float()
+        else:
+            self.kept_features = self.backbone.features(batch["signals"], self.feature_layer)
+            self.kept_features.retain_grad()
+            logits = self.backbone.classify(self.kept_features, self.feature_layer).float()
+        return {"loss": self._loss(logits, batch, "train_loss"), "logits": logits.detach()}
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> None:
+    def on_validation_epoch_start(self) -> None:
+        """Forget the logits of the epoch before."""
+        self.validation_logits.clear()
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Log the mean loss of one batch; Lightning averages over records."""
         with torch.autocast("cpu", enabled=False):  # judged in the precision in which it will serve
-            self._loss(batch, "val_loss")
+            logits = self(batch["signals"]).float()
+            self._loss(logits, batch, "val_loss")
+        self.validation_logits.append(logits)
 
     def configure_optimizers(self) -> Any:
         """Adam ([CF] 4.4), with decoupled decay of weight matrices (AdamW) where `weight_decay` is not 0."""
@@ -59,6 +87,13 @@ class EcgClassifier(lightning.LightningModule):
         if self.schedule == "constant":
             return optimizer
         one_cycle = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
+            optimizer, self.learning_rate, total_steps=self.epoch_batches * int(self.trainer.max_epochs or 1)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": one_cycle, "interval": "step"}}
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Take the schedule to where the share of the epochs that are over is."""
+        done = (self.trainer.fit_loop.epoch_loop.batch_idx + 1) / self.trainer.num_training_batches
+        step = round((self.trainer.current_epoch + done) * self.epoch_batches)
+        scheduler.last_epoch = step - 1  # what a step of its own would count on from
+        scheduler.step()

@@ -14,9 +14,16 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from models.backbones.base import Backbone
-from models.batches import StoredSignals, batch_loader
-from models.callbacks import EpochRecord, EpochReport, EpochSeed, ResumableEarlyStopping, ResumePoint
+from models.batches import EpochBatches, StoredSignals, batch_loader
+from models.callbacks import EpochRecord, EpochReport, EpochSeed, Judge, ResumableEarlyStopping, ResumePoint
 from models.classifier import EcgClassifier, Schedule
+from models.selection.beat_focus import RecordBeats
+from models.selection.callback import SelectRecords
+from models.selection.cost import Cost, share_above
+from models.selection.scoring import Scorer
+from models.selection.selector import Selector
+from models.selection.state import SampleState
+from models.selection.strategy import Strategy
 from veribeat.errors import InputError
 
 VALIDATION_BATCH = 256
@@ -37,15 +44,24 @@ class Recipe:
     weight_decay: float = 0.0
     schedule: Schedule = "constant"
     precision: Precision = "float32"  # of forward and backward; weights and optimiser stay in float32
+    judge: Judge = "val_loss"  # by what the best epoch is told
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training leaves: the weights of its best epoch (0-based) and the losses of every epoch."""
+    """What a training leaves: the weights of its best epoch (0-based), and what happened in every epoch.
+
+    `history` has the columns epoch, train_loss and val_loss, and val_f1_macro where that is the judge. `selection` has a
+    row per epoch (`models.selection.record`), `samples` a row per training record: kept, dropped and considered count
+    epochs, difficulty is the mean of one minus its confidence, focus the mean of its focus scores (NaN: none).
+    """
 
     best_state: dict[str, Tensor]
     best_epoch: int
-    history: pd.DataFrame  # epoch, train_loss, val_loss
+    history: pd.DataFrame
+    selection: pd.DataFrame
+    samples: pd.DataFrame
+    cost: Cost
 
 
 def fit(
@@ -54,11 +70,13 @@ def fit(
     validation: StoredSignals,
     recipe: Recipe,
     resume: Path | None = None,
+    strategy: Strategy | None = None,
+    beats: RecordBeats | None = None,
 ) -> TrainingResult:
     """Train `backbone` (signals in mV (B, T, 12) to logits (B, 5)) on the CPU, deterministically.
 
-    The caller has seeded the weights and made the process deterministic (`models.runtime`). Returns the weights of the
-    epoch with the lowest validation loss. The state after each epoch is kept in the file `resume`; where it exists, the
+    The caller has seeded the weights and made the process deterministic (`models.runtime`). `strategy` selects the
+    records of each epoch (None: all of them); `beats` say where the beats of `train` are, where it asks for them. The state after each epoch is kept in the file `resume`; where it exists, the
     training goes on from it, to the same bytes as one that was never interrupted. The caller answers for its belonging
     to these arguments, and removes it. Raises InputError when a loss is no longer finite, or `resume` is damaged.
     """
@@ -70,7 +88,17 @@ def fit(
     warnings.filterwarnings(
         "ignore", message=".*isinstance.treespec, LeafSpec.*"
     )  # Lightning's own, with torch 2.13
-    record = EpochRecord()
+    record = EpochRecord(recipe.judge, validation.targets)
+    loader = batch_loader(train, recipe.batch_size, seed=recipe.seed)
+    sampler = loader.sampler
+    assert isinstance(sampler, EpochBatches)
+    epoch_batches = len(sampler)
+    strategy = Strategy() if strategy is None else strategy
+    mapping = strategy.mapping
+    layer = -1 if mapping is None else mapping.layer
+    cost = Cost(len(train), 0.0 if mapping is None else share_above(backbone, layer, train.crop_samples))
+    scorer = Scorer(backbone, strategy, SampleState(len(train)), cost, beats)
+    selector = Selector(strategy, train, sampler, scorer, epochs=recipe.max_epochs, seed=recipe.seed)
     trainer = lightning.Trainer(
         accelerator="cpu",
         devices=1,
@@ -79,7 +107,8 @@ def fit(
         gradient_clip_val=recipe.gradient_clip_norm,
         gradient_clip_algorithm="norm",
         deterministic=True,
-        callbacks=_callbacks(recipe, record, resume),
+        callbacks=_callbacks(recipe, record, selector, resume),
+        reload_dataloaders_every_n_epochs=1,  # or an epoch would be as long as the first
         logger=False,
         enable_checkpointing=resume is not None,
         enable_progress_bar=False,
@@ -89,8 +118,15 @@ def fit(
     )
     try:
         trainer.fit(
-            EcgClassifier(backbone, recipe.learning_rate, recipe.weight_decay, recipe.schedule),
-            batch_loader(train, recipe.batch_size, seed=recipe.seed),
+            EcgClassifier(
+                backbone,
+                recipe.learning_rate,
+                recipe.weight_decay,
+                recipe.schedule,
+                epoch_batches=epoch_batches,
+                feature_layer=layer if selector.harvests else None,
+            ),
+            loader,
             batch_loader(validation, VALIDATION_BATCH, seed=None),
             ckpt_path=resume if resume is not None and resume.is_file() else None,
             weights_only=True,
@@ -103,7 +139,14 @@ def fit(
         raise InputError(
             f"The loss is no longer finite at epoch {record.rows[-1]['epoch']}: lower the learning rate."
         )
-    return TrainingResult(record.best_state, record.best_epoch, pd.DataFrame(record.rows))
+    return TrainingResult(
+        record.best_state,
+        record.best_epoch,
+        pd.DataFrame(record.rows),
+        pd.DataFrame(selector.record.rows),
+        selector.state.table(),
+        cost,
+    )
 
 
 def _check_readable(resume: Path) -> None:
@@ -113,7 +156,9 @@ def _check_readable(resume: Path) -> None:
         raise InputError(f"{resume} is damaged: delete it, and the training starts anew.") from error
 
 
-def _callbacks(recipe: Recipe, record: EpochRecord, resume: Path | None) -> list[Callback]:
+def _callbacks(
+    recipe: Recipe, record: EpochRecord, selector: Selector, resume: Path | None
+) -> list[Callback]:
     """In the order in which they run, but for early stopping and the resume point, which Lightning runs last."""
     # Without patience it still stops where the loss is no longer finite.
     patience = recipe.max_epochs if recipe.patience is None else recipe.patience
@@ -121,6 +166,7 @@ def _callbacks(recipe: Recipe, record: EpochRecord, resume: Path | None) -> list
         EpochSeed(recipe.seed),
         ResumableEarlyStopping("val_loss", patience=patience, check_on_train_epoch_end=True),
         record,
+        SelectRecords(selector),
         EpochReport(record, recipe.patience),
     ]
     return callbacks if resume is None else [*callbacks, ResumePoint(resume)]

@@ -21,7 +21,7 @@ CODE_LINK = Path("code")
 
 CODE_ROOT = Path(str(tasks.__file__)).resolve().parents[1]
 CONSTRAINTS = "constraints.txt"
-REGISTRIES = ("models/backbones/registry.py",)
+REGISTRIES = ("models/backbones/registry.py", "models/selection/registry.py")
 """Modules that only choose among others by name: `tasks.stages.CHOICES` as files."""
 CODE_FILES = ("veribeat/**/*.py", "models/**/*.py", "tasks/**/*.py", CONSTRAINTS)
 
@@ -49,7 +49,6 @@ def output_folder(stage: str) -> Iterator[Path]:
     stage is refused, because a killed engine can leave its stage running. So is a stage whose code or parameters were
     edited inside the block: DVC hashes them after the stage has ended, and would file these outputs under the edit.
     """
-    code = code_digests()
     SCRATCH.mkdir(exist_ok=True)
     with (SCRATCH / f"{stage}.lock").open("w") as lock:
         try:
@@ -61,12 +60,20 @@ def output_folder(stage: str) -> Iterator[Path]:
         scratch, final = SCRATCH / stage, OUT / stage
         _remove(scratch)
         scratch.mkdir()
-        yield scratch
-        _check_code_unchanged(code)
+        with unchanged_code():
+            yield scratch
         check_sections_unchanged()
         _remove(final)
         final.parent.mkdir(exist_ok=True)
         scratch.replace(final)
+
+
+@contextmanager
+def unchanged_code() -> Iterator[None]:
+    """Raise InputError at the end of the block when a module that this process runs on was edited inside it."""
+    code = code_digests()
+    yield
+    _check_code_unchanged(code)
 
 
 def _remove(folder: Path) -> None:

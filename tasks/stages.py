@@ -93,7 +93,10 @@ REPORT_FIGURES = (
 SIMULATION_TRUTH = "simulation_truth.csv"
 """What simulated records really show; only simulated cohorts have it."""
 
-CHOICES = {"models.backbones.registry": "models.backbones"}
+CHOICES = {
+    "models.backbones.registry": "models.backbones",
+    "models.selection.registry": "models.selection.strategies",
+}
 """Modules that pick one of several others by name, and the package of what they pick."""
 
 
@@ -127,26 +130,49 @@ def stages(params: Params) -> tuple[Stage, ...]:
         files=("roles.parquet", "learning.parquet", "unused.csv", "normalisation.json"),
     )
     chain += [ingest, split]
+    if params.delineate.always or any(
+        params.selections[arm.selection].needs_beats for arm in params.arms.values()
+    ):
+        chain.append(_delineate_stage(ingest, split))
     for name in sorted(params.arms):
-        chain += _arm_stages(name, params, ingest, split)
+        chain += _arm_stages(name, params, {stage.name: stage for stage in chain})
     if params.explain.arm is not None:
         chain += _explanation_stages(params.explain.arm, params, {stage.name: stage for stage in chain})
     return tuple(chain)
 
 
-def _arm_stages(name: str, params: Params, ingest: Stage, split: Stage) -> tuple[Stage, Stage]:
-    arm = params.arms[name]
+def _delineate_stage(ingest: Stage, split: Stage) -> Stage:
+    return Stage(
+        name="delineate",
+        module="tasks.delineate",
+        inputs=(*map(ingest.output, ("signals.npy", "records.parquet")), split.output("learning.parquet")),
+        params=(),
+        files=("beats.parquet", "windows.npy", "delineated.csv"),
+        metrics=("delineate.json",),
+    )
+
+
+def _arm_stages(name: str, params: Params, done: Mapping[str, Stage]) -> tuple[Stage, Stage]:
+    """Training and calibration of one arm; `done` holds the stages before."""
+    arm, ingest, split = params.arms[name], done["ingest"], done["split"]
+    selection = params.selections[arm.selection]
+    beats: tuple[str, ...] = ()
+    if selection.needs_beats:
+        beats = tuple(map(done["delineate"].output, ("beats.parquet", "windows.npy")))
     cohort = (ingest.output("signals.npy"), ingest.output("records.parquet"))
     backbone = (f"models.backbones.{arm.backbone}",)
     train = Stage(
         name=f"train-{name}",
         module="tasks.train",
         arguments=(name,),
-        inputs=(*cohort, split.output("learning.parquet"), split.output("normalisation.json")),
-        params=(f"arms.{name}", f"presets.{arm.preset}"),
-        files=("model.pt", "training.json"),
-        plots=(Plot("history.csv", "epoch", ("train_loss", "val_loss"), f"Loss, {name}"),),
-        chosen=backbone,
+        inputs=(*cohort, split.output("learning.parquet"), split.output("normalisation.json"), *beats),
+        params=(f"arms.{name}", f"presets.{arm.preset}", f"selections.{arm.selection}"),
+        files=("model.pt", "training.json", "samples.csv"),
+        plots=(
+            Plot("history.csv", "epoch", ("train_loss", "val_loss"), f"Loss, {name}"),
+            Plot("selection.csv", "epoch", ("candidates", "kept", "dropped"), f"Selected records, {name}"),
+        ),
+        chosen=(*backbone, f"models.selection.strategies.{selection.strategy}"),
     )
     calibrate = Stage(
         name=f"calibrate-{name}",

@@ -1,80 +1,73 @@
 """Stage `train-ARM`: train the arm's backbone to its early stop."""
 
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytorch_lightning as lightning
 import torch
 
 from models.backbones.registry import build_backbone
-from models.batches import StoredSignals
 from models.runtime import make_deterministic
-from models.training import Recipe, fit
+from models.selection.registry import build_strategy
+from tasks.learning import LearningData, learn
 from tasks.params.reading import read_section
+from tasks.params.selection import SelectionParams
 from tasks.params.train import ArmParams, PresetParams
 from tasks.stage import OUT, digest, loaded_code_digest, output_folder, resume_file, run, write_json
-from veribeat.conventions import SUPERCLASSES
 
 
 def train(
-    ingest: Path, split: Path, out: Path, arm: ArmParams, preset: PresetParams, resume: Path | None = None
+    ingest: Path,
+    split: Path,
+    out: Path,
+    arm: ArmParams,
+    preset: PresetParams,
+    selection: SelectionParams,
+    delineated: Path | None = None,
+    resume: Path | None = None,
 ) -> None:
-    """Write model.pt (state dict of the best epoch), history.csv (losses per epoch) and training.json.
+    """Write model.pt (state dict of the best epoch), training.json and three tables.
 
-    `ingest` holds signals.npy and records.parquet, `split` learning.parquet and normalisation.json. A training that was
-    interrupted goes on from the file `resume`. Raises InputError when the loss is no longer finite.
+    - history.csv: losses per epoch;
+    - selection.csv: per epoch what was selected, and what the training had cost by then (`models.selection.record`);
+    - samples.csv: per training record in how many epochs it was kept and dropped, and how difficult it was.
+
+    `ingest` holds signals.npy and records.parquet, `split` learning.parquet and normalisation.json, `delineated` the
+    outputs of stage `delineate` where the selection needs them. A training that was interrupted goes on from the file
+    `resume`. Raises InputError when the loss is no longer finite.
     """
     make_deterministic(preset.threads)
-    signals = np.load(ingest / "signals.npy", mmap_mode="r")
-    targets = pd.read_parquet(ingest / "records.parquet", columns=list(SUPERCLASSES)).to_numpy(dtype=bool)
-    learning = pd.read_parquet(split / "learning.parquet")
-    train_rows, validation_rows = (
-        learning.loc[learning[role], "row"].to_numpy(dtype=np.int64) for role in ("train", "validation")
-    )
-    normalisation = json.loads((split / "normalisation.json").read_text(encoding="utf-8"))
-
-    lightning.seed_everything(arm.seed, verbose=False)
-    backbone = build_backbone(arm.backbone)
-    backbone.normalise.set_statistics(normalisation["mean_mv"], normalisation["std_mv"])
-    recipe = preset.model_dump(exclude={"crop_samples", "threads"})
-    result = fit(
-        backbone,
-        StoredSignals(signals, train_rows, targets[train_rows], preset.crop_samples),
-        StoredSignals(signals, validation_rows, targets[validation_rows]),
-        Recipe(**recipe, seed=arm.seed),
-        resume,
-    )
+    data = LearningData.read(ingest, split)
+    result = learn(data, arm.backbone, preset, selection, arm.seed, delineated, resume)
 
     torch.save(result.best_state, out / "model.pt")
     result.history.to_csv(out / "history.csv", index=False)
+    result.selection.to_csv(out / "selection.csv", index=False)
+    samples = result.samples
+    samples.insert(0, "row", data.train_rows)
+    samples.to_csv(out / "samples.csv", index=False, float_format="%.4f")
     write_json(
         out / "training.json",
         {
             "best_epoch": result.best_epoch,
+            "effective_epochs": result.cost.effective_epochs,
             "epochs": len(result.history),
-            "parameters": sum(parameter.numel() for parameter in backbone.parameters()),
-            "train_records": len(train_rows),
+            "forward_equivalents": result.cost.forward_equivalents / result.cost.records,
+            "parameters": sum(weights.numel() for weights in build_backbone(arm.backbone).parameters()),
+            "train_records": len(data.train_rows),
             "validation_loss": result.history["val_loss"].min(),
-            "validation_records": len(validation_rows),
+            "validation_records": len(data.validation_rows),
         },
     )
 
 
-def _inputs_key(ingest: Path, split: Path, arm: ArmParams, preset: PresetParams) -> str:
+def _inputs_key(inputs: tuple[Path, ...], *parameters: ArmParams | PresetParams | SelectionParams) -> str:
     """What a resume point must have been made from to be gone on from: inputs, parameters, code and environment."""
-    files = (
-        ingest / "signals.npy",
-        ingest / "records.parquet",
-        split / "learning.parquet",
-        split / "normalisation.json",
-    )
-    build_backbone(arm.backbone)  # so that its module, too, is loaded and counts
     versions = (sys.version, torch.__version__, lightning.__version__, np.__version__)
     environment = " ".join((*versions, torch.backends.cpu.get_cpu_capability()))
-    return digest(loaded_code_digest(), environment, arm.model_dump_json(), preset.model_dump_json(), *files)
+    texts = [section.model_dump_json() for section in parameters]
+    return digest(loaded_code_digest(), environment, *texts, *inputs)
 
 
 def main() -> None:
@@ -82,11 +75,24 @@ def main() -> None:
     (name,) = sys.argv[1:]
     arm = read_section(ArmParams, "arms", name)
     preset = read_section(PresetParams, "presets", arm.preset)
+    selection = read_section(SelectionParams, "selections", arm.selection)
     ingest, split = OUT / "ingest", OUT / "split"
+    delineated = OUT / "delineate" if selection.needs_beats else None
+    inputs = [
+        ingest / "signals.npy",
+        ingest / "records.parquet",
+        split / "learning.parquet",
+        split / "normalisation.json",
+    ]
+    if delineated is not None:
+        inputs += [delineated / "beats.parquet", delineated / "windows.npy"]
     stage = f"train-{name}"
     with output_folder(stage) as out:
-        resume = resume_file(stage, _inputs_key(ingest, split, arm, preset))
-        train(ingest, split, out, arm, preset, resume)
+        # So that their modules, too, are loaded and count.
+        build_backbone(arm.backbone)
+        build_strategy(selection.strategy, **selection.settings)
+        resume = resume_file(stage, _inputs_key(tuple(inputs), arm, preset, selection))
+        train(ingest, split, out, arm, preset, selection, delineated, resume)
     # Only now are the outputs in place. A finished state must not stay: `dvc repro --force` would go on from it.
     resume.unlink()
 

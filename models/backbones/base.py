@@ -29,8 +29,21 @@ class Normalise(nn.Module):
 
 
 class Backbone(nn.Module):
-    """A network from signals in mV (B, 1000, 12) to logits (B, 5), which normalises its input itself."""
+    """A network from signals in mV (B, 1000, 12) to logits (B, 5), which normalises its input itself.
+
+    On one stretch of signal it is `classify(features(signals))`, so that a class activation map can be made of the
+    features of a convolution layer without a second forward pass. `layer` counts the layers at which a backbone can be
+    cut, -1 the last one.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.normalise = Normalise()
+
+    def features(self, signals: Tensor, layer: int = -1) -> Tensor:
+        """Signals in mV (B, T, 12) to what convolution layer `layer` makes of them, (B, K, T')."""
+        raise NotImplementedError
+
+    def classify(self, features: Tensor, layer: int = -1) -> Tensor:
+        """Features of `layer`, (B, K, T'), to logits (B, 5)."""
+        raise NotImplementedError

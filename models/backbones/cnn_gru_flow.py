@@ -2,11 +2,13 @@
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from models.backbones.base import Backbone
 from veribeat.conventions import LEADS, SUPERCLASSES
 
 EMBEDDING = 64
+BLOCKS = 2
 FLOW_HIDDEN = 64
 """Width of the coupling MLPs; unstated in [CF]."""
 
@@ -53,7 +55,23 @@ class CnnGruFlow(Backbone):
 
     def forward(self, signals: Tensor) -> Tensor:
         """Signals in mV (B, T, 12), T a multiple of 4, to logits (B, 5)."""
-        features = self.convolutions(self.normalise(signals).transpose(1, 2))
+        return self.classify(self.features(signals))
+
+    @override
+    def features(self, signals: Tensor, layer: int = -1) -> Tensor:
+        """Layer 0: the first block, (B, 16, T / 2); 1: the second, (B, 32, T / 4), which the GRU reads."""
+        features: Tensor = self.convolutions[: _count(layer)](self.normalise(signals).transpose(1, 2))
+        return features
+
+    @override
+    def classify(self, features: Tensor, layer: int = -1) -> Tensor:
+        """The rest of the blocks, the GRU, the flow and the head."""
+        features = self.convolutions[_count(layer) :](features)
         _, last_hidden = self.gru(features.transpose(1, 2))
         logits: Tensor = self.head(self.flow(last_hidden[0]))
         return logits
+
+
+def _count(layer: int) -> int:
+    """Blocks up to this layer."""
+    return range(1, BLOCKS + 1)[layer]

@@ -7,6 +7,7 @@ Benchmarks and Insights from PTB-XL). Ours are the head (one linear layer instea
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from models.backbones.base import Backbone
 from veribeat.conventions import LEADS, SAMPLING_RATE, SUPERCLASSES
@@ -17,6 +18,8 @@ CROP = 5 * SAMPLING_RATE // 2
 STRIDE = CROP // 2
 """Samples between the starts of two crops in evaluation."""
 DROPOUT = 0.5
+STRIDES = (1, 2, 2)
+"""Of the residual blocks."""
 
 
 class ResidualBlock(nn.Module):
@@ -57,7 +60,7 @@ class ResNet1d(Backbone):
             nn.BatchNorm1d(CHANNELS),
             nn.ReLU(),
         )
-        self.blocks = nn.Sequential(*(ResidualBlock(CHANNELS, CHANNELS, stride) for stride in (1, 2, 2)))
+        self.blocks = nn.Sequential(*(ResidualBlock(CHANNELS, CHANNELS, stride) for stride in STRIDES))
         self.head = nn.Sequential(
             nn.BatchNorm1d(2 * CHANNELS), nn.Dropout(DROPOUT), nn.Linear(2 * CHANNELS, len(SUPERCLASSES))
         )
@@ -73,10 +76,27 @@ class ResNet1d(Backbone):
         return _logit_of_mean(torch.stack(logits, dim=1))
 
     def _crop_logits(self, crops: Tensor) -> Tensor:
-        """Normalised crops (B, 12, T) to logits (B, 5), through the maximum and the mean over time."""
-        features = self.blocks(self.stem(crops))
+        """Normalised crops (B, 12, T) to logits (B, 5)."""
+        return self.classify(self.blocks(self.stem(crops)))
+
+    @override
+    def features(self, signals: Tensor, layer: int = -1) -> Tensor:
+        """Of a crop: layer 0 is the first block, (B, 128, T); 1 the second, (B, 128, T / 2); 2 the last, (B, 128, T / 4)."""
+        crops = self.normalise(signals).transpose(1, 2)
+        features: Tensor = self.blocks[: _count(layer)](self.stem(crops))
+        return features
+
+    @override
+    def classify(self, features: Tensor, layer: int = -1) -> Tensor:
+        """The rest of the blocks, then the head on the maximum and the mean over time."""
+        features = self.blocks[_count(layer) :](features)
         logits: Tensor = self.head(torch.cat((features.amax(dim=2), features.mean(dim=2)), dim=1))
         return logits
+
+
+def _count(layer: int) -> int:
+    """Blocks up to this layer."""
+    return range(1, len(STRIDES) + 1)[layer]
 
 
 def _logit_of_mean(logits: Tensor) -> Tensor:

@@ -8,13 +8,16 @@ from pydantic import Field, model_validator
 from tasks.params.attribute import AttributeParams
 from tasks.params.calibrate import CalibrateParams
 from tasks.params.cohort import CohortParams
+from tasks.params.compare import CompareParams
 from tasks.params.counterfactuals import CounterfactualsParams
+from tasks.params.delineate import DelineateParams
 from tasks.params.explain import ExplainParams
 from tasks.params.ingest import IngestParams
 from tasks.params.prototypes import PrototypesParams
 from tasks.params.reading import PARAMS_FILE, Section, parse, read_document
 from tasks.params.report import ReportParams
 from tasks.params.rules import RulesParams
+from tasks.params.selection import SelectionParams
 from tasks.params.simulate import SimulateParams
 from tasks.params.split import SplitParams
 from tasks.params.train import ArmParams, ComputeParams, PresetParams
@@ -32,7 +35,10 @@ class Params(Section):
     split: SplitParams
     compute: ComputeParams
     presets: dict[Name, PresetParams] = Field(min_length=1)
+    selections: dict[Name, SelectionParams] = Field(min_length=1)
     arms: dict[Name, ArmParams] = Field(min_length=1)
+    delineate: DelineateParams
+    compare: CompareParams
     calibrate: CalibrateParams
     explain: ExplainParams
     attribute: AttributeParams
@@ -47,6 +53,20 @@ class Params(Section):
             if arm.preset not in self.presets:
                 known = ", ".join(sorted(self.presets))
                 raise ValueError(f"'arms.{name}.preset' is '{arm.preset}'; 'presets' has {known}")
+            if arm.selection not in self.selections:
+                known = ", ".join(sorted(self.selections))
+                raise ValueError(f"'arms.{name}.selection' is '{arm.selection}'; 'selections' has {known}")
+            if self.selections[arm.selection].like is not None:
+                raise ValueError(
+                    f"'arms.{name}.selection' is '{arm.selection}', which is made by what another one cost: only"
+                    " 'veribeat compare' trains it"
+                )
+        for name, selection in self.selections.items():
+            if selection.like is not None and (
+                selection.like not in self.selections or self.selections[selection.like].like is not None
+            ):
+                raise ValueError(f"'selections.{name}.like' is '{selection.like}', but it should name a selection"
+                                 " that stands alone")
         if self.explain.arm is not None and self.explain.arm not in self.arms:
             known = ", ".join(sorted(self.arms))
             raise ValueError(f"'explain.arm' is '{self.explain.arm}'; 'arms' has {known}")

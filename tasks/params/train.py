@@ -20,6 +20,8 @@ class ArmParams(Section):
 
     backbone: Annotated[str, AfterValidator(_known_backbone)]
     preset: str
+    selection: str = "full"
+    """Which records each epoch trains on: a name in the section `selections`."""
     seed: int = Field(ge=0, lt=2**32)  # what numpy and torch accept
 
 
@@ -38,6 +40,8 @@ class PresetParams(Section):
     """Length of the random crop of each training record; None: whole records."""
     gradient_clip_norm: float = Field(gt=0, allow_inf_nan=False)
     precision: Literal["float32", "bfloat16"] = "float32"
+    judge: Literal["val_loss", "val_f1_macro"] = "val_loss"
+    """By what the best epoch is told: the lowest validation loss, or the highest macro-F1 at thresholds of its own."""
     threads: int = Field(default=1, ge=1)
     """Of torch, in training; the bytes of the weights depend on it."""
 

@@ -11,7 +11,7 @@ import torch
 
 from models.backbones.cnn_gru_flow import AffineCoupling, CnnGruFlow
 from models.backbones.registry import NAMES, build_backbone
-from models.batches import BatchIndex, EpochBatches, StoredSignals, batch_loader
+from models.batches import Batch, BatchIndex, EpochBatches, StoredSignals, batch_loader
 from models.runtime import make_deterministic
 from models.training import Recipe, TrainingResult, fit
 from veribeat.errors import InputError
@@ -111,17 +111,17 @@ def test_each_epoch_crops_each_record_elsewhere_and_anywhere() -> None:
 def test_a_crop_is_a_stretch_of_its_own_record() -> None:
     signals = np.arange(3 * 10 * 12, dtype=np.int16).reshape(3, 10, 12)
     cohort = StoredSignals(signals, np.array([2, 0]), np.eye(2, 5, dtype=bool), crop_samples=4)
-    crops, targets = cohort[BatchIndex(np.array([1, 0]), np.array([6, 1]))]
-    np.testing.assert_allclose(crops.numpy(), np.stack((signals[0, 6:10], signals[2, 1:5])) / 1000, rtol=1e-6)
-    assert targets.argmax(dim=1).tolist() == [1, 0]
+    batch = cohort[BatchIndex(np.array([1, 0]), np.array([6, 1]))]
+    np.testing.assert_allclose(batch["signals"].numpy(), np.stack((signals[0, 6:10], signals[2, 1:5])) / 1000, rtol=1e-6)
+    assert batch["targets"].argmax(dim=1).tolist() == [1, 0]
 
 
 def test_batches_hold_millivolts_and_their_own_targets() -> None:
     signals = np.arange(4 * 2 * 12, dtype=np.int16).reshape(4, 2, 12)
     targets = np.array([[1, 0, 0, 0, 0], [0, 1, 0, 0, 0]], dtype=bool)
     (batch,) = list(batch_loader(StoredSignals(signals, np.array([3, 1]), targets), 2, seed=None))
-    np.testing.assert_allclose(batch[0].numpy(), signals[[3, 1]] / 1000, rtol=1e-6)
-    assert batch[1].tolist() == targets.astype(float).tolist()
+    np.testing.assert_allclose(batch["signals"].numpy(), signals[[3, 1]] / 1000, rtol=1e-6)
+    assert batch["targets"].tolist() == targets.astype(float).tolist()
 
 
 def test_training_is_repeatable_and_returns_the_best_epoch() -> None:
@@ -133,8 +133,9 @@ def test_training_is_repeatable_and_returns_the_best_epoch() -> None:
 
     backbone = build_backbone("cnn_gru_flow")
     backbone.load_state_dict(first.best_state)
-    signals, targets = next(iter(batch_loader(_cohort(24, seed=1), 24, seed=None)))
-    loss = torch.nn.functional.binary_cross_entropy_with_logits(backbone.eval()(signals), targets).item()
+    batch = next(iter(batch_loader(_cohort(24, seed=1), 24, seed=None)))
+    logits = backbone.eval()(batch["signals"])
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, batch["targets"]).item()
     assert loss == pytest.approx(first.history["val_loss"].min(), rel=1e-5)
 
 
@@ -149,7 +150,7 @@ def test_each_epoch_sees_another_order() -> None:
     orders: list[list[int]] = []
 
     class Watched(StoredSignals):
-        def __getitem__(self, batch: BatchIndex) -> tuple[torch.Tensor, torch.Tensor]:
+        def __getitem__(self, batch: BatchIndex) -> Batch:
             orders.append(batch.positions.tolist())
             return super().__getitem__(batch)
 
@@ -182,7 +183,7 @@ class _Mortal(StoredSignals):
         super().__init__(whole.signals, whole.rows, np.asarray(whole.targets, dtype=bool), crop_samples)
         self.lives = lives
 
-    def __getitem__(self, batch: BatchIndex) -> tuple[torch.Tensor, torch.Tensor]:
+    def __getitem__(self, batch: BatchIndex) -> Batch:
         self.lives -= 1
         if self.lives < 0:
             raise _Killed

@@ -1,0 +1,1 @@
+"""Selection strategies: one module each, named in `models/selection/registry.py`."""

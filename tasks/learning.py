@@ -1,0 +1,98 @@
+"""What a training learns from, read from the outputs of earlier stages."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytorch_lightning as lightning
+import torch
+from numpy.typing import NDArray
+
+from models.backbones.registry import build_backbone
+from models.batches import StoredSignals
+from models.selection.beat_focus import RecordBeats
+from models.selection.registry import build_strategy
+from models.training import Recipe, TrainingResult, fit
+from tasks.params.selection import SelectionParams
+from tasks.params.train import PresetParams
+from veribeat.conventions import SUPERCLASSES
+from veribeat.errors import InputError
+
+
+@dataclass(frozen=True)
+class LearningData:
+    """Stored signals (N, 1000, 12) with the rows and targets of training and validation, and their statistics in mV."""
+
+    signals: NDArray[np.int16]
+    train_rows: NDArray[np.int64]
+    train_targets: NDArray[np.bool_]
+    validation_rows: NDArray[np.int64]
+    validation_targets: NDArray[np.bool_]
+    mean_mv: float
+    std_mv: float
+
+    @classmethod
+    def read(cls, ingest: Path, split: Path) -> "LearningData":
+        """From `ingest` with signals.npy and records.parquet, `split` with learning.parquet and normalisation.json."""
+        targets = pd.read_parquet(ingest / "records.parquet", columns=list(SUPERCLASSES)).to_numpy(dtype=bool)
+        learning = pd.read_parquet(split / "learning.parquet")
+        train, validation = (
+            learning.loc[learning[role], "row"].to_numpy(dtype=np.int64) for role in ("train", "validation")
+        )
+        normalisation = json.loads((split / "normalisation.json").read_text(encoding="utf-8"))
+        return cls(
+            np.load(ingest / "signals.npy", mmap_mode="r"),
+            train,
+            targets[train],
+            validation,
+            targets[validation],
+            normalisation["mean_mv"],
+            normalisation["std_mv"],
+        )
+
+
+def learn(
+    data: LearningData,
+    backbone_name: str,
+    preset: PresetParams,
+    selection: SelectionParams,
+    seed: int,
+    delineated: Path | None,
+    resume: Path | None = None,
+) -> TrainingResult:
+    """Train a freshly initialised backbone by a preset, on the records that a selection keeps.
+
+    `delineated` is the folder of stage `delineate`, where the selection needs beats. The process was made deterministic
+    with the preset's threads. Raises InputError when the loss is no longer finite.
+    """
+    lightning.seed_everything(seed, verbose=False)
+    backbone = build_backbone(backbone_name)
+    backbone.normalise.set_statistics(data.mean_mv, data.std_mv)
+    beats = None if delineated is None else read_beats(delineated, data.train_rows)
+    return fit(
+        backbone,
+        StoredSignals(data.signals, data.train_rows, data.train_targets, preset.crop_samples),
+        StoredSignals(data.signals, data.validation_rows, data.validation_targets),
+        Recipe(**preset.model_dump(exclude={"crop_samples", "threads"}), seed=seed),
+        resume,
+        build_strategy(selection.strategy, **selection.settings),
+        beats,
+    )
+
+
+def read_beats(delineated: Path, rows: NDArray[np.int64]) -> RecordBeats:
+    """Windows and R-peaks of the training records, which are those at `rows`, from the folder of stage `delineate`.
+
+    Raises InputError when the folder is of other records.
+    """
+    beats = pd.read_parquet(delineated / "beats.parquet", columns=["row", "r_peak"])
+    windows = np.load(delineated / "windows.npy")
+    position = pd.Index(rows).get_indexer(beats["row"])
+    if len(windows) != len(rows) or (position < 0).any():
+        raise InputError(f"{delineated} is of other training records: run stage 'delineate' again.")
+    number = beats.groupby("row").cumcount().to_numpy()
+    peaks = np.full((len(rows), int(number.max(initial=0)) + 1), -1, dtype=np.int16)
+    peaks[position, number] = beats["r_peak"]
+    return RecordBeats(torch.from_numpy(windows), torch.from_numpy(peaks))

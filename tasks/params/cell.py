@@ -1,0 +1,25 @@
+"""One cell of a comparison."""
+
+from pydantic import ConfigDict
+
+from tasks.params.reading import Section
+from tasks.params.selection import SelectionParams
+from tasks.params.train import PresetParams
+
+
+class Cell(Section):
+    """An arm with all of its settings, a seed, and where the results go."""
+
+    model_config = ConfigDict(strict=False)  # it comes from JSON
+
+    arm: str
+    backbone: str
+    preset: PresetParams
+    selection: SelectionParams
+    seed: int
+    folds: dict[str, list[int]]
+    """Of the roles train, validation and test, to be read by people; the rows come from stage `split`."""
+    key: str
+    """Stands for code, data and settings."""
+    out: str
+    """Path of the results in the workspace, without its ending."""
