@@ -3,12 +3,22 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import typer
 
 from flows import environment
-from flows.command_line import HERE, WorkspaceOption, plain_console, resumable
+from flows.command_line import (
+    HERE,
+    AnyVersionsOption,
+    SetOption,
+    WorkspaceOption,
+    plain_console,
+    prepared,
+    resumable,
+    run_flow,
+)
+from flows.compare_commands import compare
 from flows.data_commands import data
 from flows.prefect_server import prefect_server
 from flows.rules_commands import rules
@@ -23,13 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(data, name="data")
 app.add_typer(rules, name="rules")
-
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Edit params.yaml, as in --set compute.threads=1; repeatable."
-    ),
-]
+app.command()(compare)
 
 
 @app.command()
@@ -61,27 +65,17 @@ def init(
 def run(
     workspace: WorkspaceOption = HERE,
     set_: SetOption = None,
-    any_versions: Annotated[
-        bool,
-        typer.Option("--any-versions", help="Run although packages are not as constraints.txt pins them."),
-    ] = False,
+    any_versions: AnyVersionsOption = False,
 ) -> None:
     """Run every stage that is not up to date, log to MLflow and show the results."""
-    place = _prepare(workspace, set_)
+    place = prepared(workspace, set_).path
     with prefect_server(place):
-        from flows.pipeline import INPUT_ERROR, pipeline  # Prefect reads its settings when it is imported
+        from flows.pipeline import pipeline  # Prefect reads its settings when it is imported
 
-        with resumable():
-            state = pipeline(place, any_versions, return_state=True)
-    if state.is_failed() or state.is_crashed():
-        if state.name == INPUT_ERROR:
-            raise InputError(state.message or "bad input")
-        print(f"error: {state.message}", file=sys.stderr)
-        raise typer.Exit(1)
+        folder: Path = run_flow(pipeline, place, any_versions)
     from flows.report.terminal import show_results
 
     show_results(place, plain_console())
-    folder = cast(Path, state.result())
     print(f"Report: {place / 'report.html'}\nThis run: {folder / 'index.html'}")
     print(f"MLflow and Prefect: veribeat ui --workspace {shlex.quote(str(workspace))}")
 
@@ -241,18 +235,6 @@ def dvc_yaml(
         raise InputError("dvc.yaml is out of date: run 'veribeat dvc-yaml'.")
     with place.lock():
         print("dvc.yaml changed." if place.write_dvc_yaml() else "dvc.yaml is up to date.")
-
-
-def _prepare(folder: Path, assignments: list[str] | None) -> Path:
-    """Edit params.yaml, and find what would stop the run before a server is started for it."""
-    from flows.workspace import Workspace
-
-    place = Workspace.at(folder)
-    with place.lock():
-        if assignments:
-            print(*place.set_params(assignments), sep="\n")
-        place.check_cohort()
-    return place.path
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ COHORT_STAGES = ("simulate", "ingest", "split")
 """What every arm is made from; other arms, and what explains an arm, need not be up to date."""
 
 COHORT = ("out/ingest/card.json", "out/split/normalisation.json")
-LEFT_OUT = ("predictions.parquet", "roc.csv")
-"""Outputs of an arm that no release needs: one row per record, and the points of a figure."""
+LEFT_OUT = ("predictions.parquet", "roc.csv", "samples.csv")
+"""Outputs of an arm that no release needs: with a row per record, and the points of a figure."""
 
 EXPLANATION_FILES = {
     "attribute": ("attribute.json", "lead_importance.csv"),

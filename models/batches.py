@@ -119,12 +119,14 @@ class EpochBatches(Sampler[BatchIndex]):
 
 
 def cut_into_batches(whole: BatchIndex, batch_size: int) -> list[BatchIndex]:
-    """Batches of `batch_size`, in this order; the last holds the rest, and a record left alone joins those before it."""
+    """Batches of `batch_size`, in this order; the last holds the rest, and a record left alone joins the one before."""
     firsts = _firsts(len(whole.positions), batch_size)
     weights = whole.weights
     return [
         BatchIndex(
-            whole.positions[first:end], whole.starts[first:end], None if weights is None else weights[first:end]
+            whole.positions[first:end],
+            whole.starts[first:end],
+            None if weights is None else weights[first:end],
         )
         for first, end in zip(firsts, [*firsts[1:], len(whole.positions)], strict=True)
     ]

@@ -20,7 +20,6 @@ from models.classifier import EcgClassifier
 from veribeat.metrics.classification import label_metrics
 from veribeat.metrics.thresholds import calibrate_thresholds, predict_labels
 
-
 Judge = Literal["val_loss", "val_f1_macro"]
 """By what the best epoch is told: the lowest loss, or the highest macro-F1 at the thresholds that maximise it."""
 
@@ -64,7 +63,10 @@ class EpochRecord(Callback):
         if not np.isfinite(probabilities).all():
             return -math.inf  # early stopping ends the run
         thresholds = calibrate_thresholds(probabilities, self.targets)
-        return float(label_metrics(self.targets, predict_labels(probabilities, thresholds))["f1_macro"])
+        scores = label_metrics(self.targets, predict_labels(probabilities, thresholds))
+        macro_f1 = scores["f1_macro"]
+        assert isinstance(macro_f1, float)
+        return macro_f1
 
     @override
     def state_dict(self) -> dict[str, Any]:

@@ -51,9 +51,8 @@ class Recipe:
 class TrainingResult:
     """What a training leaves: the weights of its best epoch (0-based), and what happened in every epoch.
 
-    `history` has the columns epoch, train_loss and val_loss, and val_f1_macro where that is the judge. `selection` has a
-    row per epoch (`models.selection.record`), `samples` a row per training record: kept, dropped and considered count
-    epochs, difficulty is the mean of one minus its confidence, focus the mean of its focus scores (NaN: none).
+    `history` has the columns epoch, train_loss and val_loss, and val_f1_macro where that is the judge. `selection` has
+    a row per epoch (`models.selection.record`), `samples` a row per training record (`SampleState.table`).
     """
 
     best_state: dict[str, Tensor]
@@ -76,9 +75,10 @@ def fit(
     """Train `backbone` (signals in mV (B, T, 12) to logits (B, 5)) on the CPU, deterministically.
 
     The caller has seeded the weights and made the process deterministic (`models.runtime`). `strategy` selects the
-    records of each epoch (None: all of them); `beats` say where the beats of `train` are, where it asks for them. The state after each epoch is kept in the file `resume`; where it exists, the
-    training goes on from it, to the same bytes as one that was never interrupted. The caller answers for its belonging
-    to these arguments, and removes it. Raises InputError when a loss is no longer finite, or `resume` is damaged.
+    records of each epoch (None: all of them); `beats` say where the beats of `train` are, where it asks for them. The
+    state after each epoch is kept in the file `resume`; where it exists, the training goes on from it, to the same
+    bytes as one that was never interrupted. The caller answers for its belonging to these arguments, and removes it.
+    Raises InputError when a loss is no longer finite, or `resume` is damaged.
     """
     if resume is not None and resume.is_file():
         _check_readable(resume)

@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from models.backbones.registry import build_backbone
 from models.inference import predict_probabilities
 from models.runtime import make_deterministic
 from models.training import TrainingResult
+from tasks.contaminated import contaminated, detection
 from tasks.learning import LearningData, learn
 from tasks.params.cell import Cell
 from tasks.params.reading import parse
@@ -36,6 +38,9 @@ def run_cell(cell: Cell) -> None:
     """
     make_deterministic(cell.preset.threads)
     data = LearningData.read(OUT / "ingest", OUT / "split")
+    truth = None
+    if cell.contamination is not None:
+        data, truth = contaminated(data, cell.contamination)
     delineated = OUT / "delineate" if cell.selection.needs_beats else None
     wall, cpu = time.perf_counter(), time.process_time()
     result = learn(data, cell.backbone, cell.preset, cell.selection, cell.seed, delineated)
@@ -73,15 +78,14 @@ def run_cell(cell: Cell) -> None:
         ),
         "epochs": _epochs(result),
         "most_dropped": _most_dropped(result, records["ecg_id"].to_numpy()[data.train_rows]),
+        "detection": None if truth is None else rounded(detection(result.samples, truth)),
     }
     stem = Path(cell.out)
     stem.parent.mkdir(parents=True, exist_ok=True)
     scratch = stem.with_name(f"{stem.name}.part.npz")
+    arrays: dict[str, Any] = {str(name): values.to_numpy() for name, values in result.samples.items()}
     np.savez_compressed(
-        scratch,
-        validation=validation.astype(np.float16),
-        test=test.astype(np.float16),
-        **{name: result.samples[name].to_numpy() for name in result.samples},
+        scratch, validation=validation.astype(np.float16), test=test.astype(np.float16), **arrays
     )
     scratch.replace(stem.with_name(f"{stem.name}.npz"))
     scratch = stem.with_name(f"{stem.name}.part.json")
@@ -93,22 +97,20 @@ def _epochs(result: TrainingResult) -> list[dict[str, object]]:
     """History and selection of each epoch as one row; what is undefined is null."""
     rows = result.history.merge(result.selection, on="epoch", validate="one_to_one")
     return [
-        {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in row.items()}
+        {
+            str(key): None if isinstance(value, float) and np.isnan(value) else value
+            for key, value in row.items()
+        }
         for row in rows.astype(object).to_dict("records")
     ]
 
 
-def _most_dropped(result: TrainingResult, ecg_ids: NDArray[np.integer]) -> list[dict[str, float]]:
-    samples = result.samples.assign(ecg_id=ecg_ids)
+def _most_dropped(result: TrainingResult, ecg_ids: NDArray[np.integer]) -> list[dict[str, int]]:
+    samples = result.samples[["dropped", "considered", "kept"]].assign(ecg_id=ecg_ids)
     dropped = samples[samples["dropped"] > 0].sort_values(["dropped", "ecg_id"], ascending=[False, True])
     return [
-        {
-            "ecg_id": int(row.ecg_id),
-            "dropped": int(row.dropped),
-            "considered": int(row.considered),
-            "kept": int(row.kept),
-        }
-        for row in dropped.head(MOST_DROPPED).itertuples()
+        {str(name): int(value) for name, value in row.items()}
+        for row in dropped.head(MOST_DROPPED).to_dict("records")
     ]
 
 

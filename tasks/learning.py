@@ -23,7 +23,10 @@ from veribeat.errors import InputError
 
 @dataclass(frozen=True)
 class LearningData:
-    """Stored signals (N, 1000, 12) with the rows and targets of training and validation, and their statistics in mV."""
+    """Stored signals (N, 1000, 12) with the rows and targets of training and validation, and their statistics in mV.
+
+    `train_signals` (n, 1000, 12), one per training row, stand in for the stored ones where they are not None.
+    """
 
     signals: NDArray[np.int16]
     train_rows: NDArray[np.int64]
@@ -32,6 +35,14 @@ class LearningData:
     validation_targets: NDArray[np.bool_]
     mean_mv: float
     std_mv: float
+    train_signals: NDArray[np.int16] | None = None
+
+    @property
+    def stored_training(self) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+        """Signals, and the rows of the training records in them."""
+        if self.train_signals is None:
+            return self.signals, self.train_rows
+        return self.train_signals, np.arange(len(self.train_rows))
 
     @classmethod
     def read(cls, ingest: Path, split: Path) -> "LearningData":
@@ -73,7 +84,7 @@ def learn(
     beats = None if delineated is None else read_beats(delineated, data.train_rows)
     return fit(
         backbone,
-        StoredSignals(data.signals, data.train_rows, data.train_targets, preset.crop_samples),
+        StoredSignals(*data.stored_training, data.train_targets, preset.crop_samples),
         StoredSignals(data.signals, data.validation_rows, data.validation_targets),
         Recipe(**preset.model_dump(exclude={"crop_samples", "threads"}), seed=seed),
         resume,
@@ -89,7 +100,7 @@ def read_beats(delineated: Path, rows: NDArray[np.int64]) -> RecordBeats:
     """
     beats = pd.read_parquet(delineated / "beats.parquet", columns=["row", "r_peak"])
     windows = np.load(delineated / "windows.npy")
-    position = pd.Index(rows).get_indexer(beats["row"])
+    position = pd.Index(rows).get_indexer(pd.Index(beats["row"]))
     if len(windows) != len(rows) or (position < 0).any():
         raise InputError(f"{delineated} is of other training records: run stage 'delineate' again.")
     number = beats.groupby("row").cumcount().to_numpy()

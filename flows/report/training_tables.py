@@ -13,24 +13,35 @@ def training_table(place: Workspace, params: Params) -> ResultTable | None:
     rows = []
     for arm in sorted(params.arms):
         if training := read_json(place, f"train-{arm}", "training.json"):
+            own = params.arms[arm]
             counts = ("parameters", "train_records", "validation_records", "epochs", "best_epoch")
             loss = number(training["validation_loss"])
-            rows.append((arm, params.arms[arm].backbone, *(f"{training[key]}" for key in counts), loss))
+            cost = (number(training[key], 1) for key in ("effective_epochs", "forward_equivalents"))
+            names = (arm, own.backbone, own.selection)
+            rows.append((*names, *(f"{training[key]}" for key in counts), loss, *cost))
     if not rows:
         return None
-    columns = ("arm", "backbone", "weights", "training records", "validation records", "epochs")
-    kept = ("kept epoch", "its validation loss")
-    return ResultTable("Trainings", (*columns, *kept), tuple(rows), "Epochs count from 0.")
+    columns = ("arm", "backbone", "selection", "weights", "training records", "validation records", "epochs")
+    kept = ("kept epoch", "its validation loss", "effective epochs", "forward-equivalents")
+    note = (
+        "Epochs count from 0. Effective epochs are the records that were trained on over those there are;"
+        " forward-equivalents the passes through the network per training record, a backward pass counted as two."
+    )
+    return ResultTable("Trainings", (*columns, *kept), tuple(rows), note)
 
 
 def parameter_tables(params: Params) -> tuple[ResultTable, ...]:
     """params.yaml: the arms with the presets that they name, the roles of the folds, and the rest key by key."""
     recipes = {
-        name: {**arm.model_dump(), **params.presets[arm.preset].model_dump()}
+        name: {
+            **arm.model_dump(),
+            **params.presets[arm.preset].model_dump(),
+            **params.selections[arm.selection].root.model_dump(),
+        }
         for name, arm in sorted(params.arms.items())
     }
     keys = dict.fromkeys(key for recipe in recipes.values() for key in recipe)
-    elsewhere = {"arms", "presets", "split"}
+    elsewhere = {"arms", "presets", "selections", "split"}
     if params.cohort.source != "simulated":
         elsewhere.add("simulate")  # says nothing about this cohort
     rest = flatten(params.model_dump(exclude=elsewhere))
@@ -38,7 +49,7 @@ def parameter_tables(params: Params) -> tuple[ResultTable, ...]:
         ResultTable(
             "Arms and their presets",
             ("parameter", *recipes),
-            tuple((key, *(_value(recipe[key]) for recipe in recipes.values())) for key in keys),
+            tuple((key, *(_value(recipe.get(key)) for recipe in recipes.values())) for key in keys),
         ),
         ResultTable(
             "Roles of the folds",

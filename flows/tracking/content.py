@@ -121,7 +121,7 @@ def _consistent(lock: Lock, stages: Sequence[Stage]) -> dict[str, Stage]:
 
 
 def _shared(done: Mapping[str, Stage]) -> list[Stage]:
-    return [done[name] for name in ("ingest", "split") if name in done]
+    return [done[name] for name in ("ingest", "split", "delineate") if name in done]
 
 
 def flatten(block: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -160,6 +160,7 @@ def _read_arm(
     params = {
         **_flat_params("arm", {"name": arm, **locked.section("arms")}),
         **_flat_params("preset", locked.section("presets")),
+        **_flat_params("selection", locked.section("selections")),
     }
     model = None
     if calibrate:
@@ -181,7 +182,7 @@ def _read_arm(
         tags={"arm": arm, "seed": params.get("arm/seed", ""), "cohort": cohort},
         params=params,
         metrics=metrics,
-        curves=_curves(lock.verified(train.output("history.csv"))),
+        curves=_curves(*(lock.verified(train.output(name)) for name in ("history.csv", "selection.csv"))),
         files=files_to_log(lock, [*own, *_shared(done)]),
         dataset=_cohort_version(lock, done["ingest"], cohort),
         model=model,
@@ -206,11 +207,20 @@ def _outputs_key(lock: Lock, stages: Iterable[Stage]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _curves(history: Path) -> list[tuple[int, dict[str, float]]]:
-    with history.open(encoding="utf-8", newline="") as file:
+SELECTION_CURVES = ("candidates", "kept", "dropped", "rescued", "effective_epochs", "forward_equivalents")
+"""Columns of selection.csv that are shown over the epochs."""
+
+
+def _curves(history: Path, selection: Path) -> list[tuple[int, dict[str, float]]]:
+    """Per epoch the columns of history.csv, and what was selected and had been spent by then."""
+    with history.open(encoding="utf-8", newline="") as file, selection.open(encoding="utf-8", newline="") as more:
         return [
-            (int(row["epoch"]), {name: float(value) for name, value in row.items() if name != "epoch"})
-            for row in csv.DictReader(file)
+            (
+                int(row["epoch"]),
+                {name: float(value) for name, value in row.items() if name != "epoch"}
+                | {name: float(selected[name]) for name in SELECTION_CURVES},
+            )
+            for row, selected in zip(csv.DictReader(file), csv.DictReader(more), strict=True)
         ]
 
 

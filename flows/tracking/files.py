@@ -14,10 +14,11 @@ _FOLDERS = {
     "calibrate": "evaluation",
     "ingest": "data",
     "split": "data",
+    "delineate": "data",
     **{name: f"explanations/{name}" for name in EXPLANATIONS},
 }
 _FILES = {
-    "train": ("training.json", "history.csv"),
+    "train": ("training.json", "history.csv", "selection.csv"),
     "calibrate": (
         "classifier.json",
         "metrics.json",
@@ -29,6 +30,7 @@ _FILES = {
     ),
     "ingest": ("card.json", "quarantine.csv"),
     "split": ("normalisation.json",),
+    "delineate": ("delineate.json",),
     "attribute": ("attribute.json", "lead_importance.csv"),
     "rules": ("rules.json",),
     "prototypes": ("prototypes.h5", "prototypes.csv", "prototypes.json", "silhouettes.csv"),

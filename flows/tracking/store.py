@@ -116,11 +116,13 @@ class Store:
         for some_tags in _groups(new_tags, TAGS_PER_CALL):
             self.client.log_batch(run_id, tags=some_tags)
 
-    def log_curves(self, run_id: str, curves: Iterable[tuple[int, Mapping[str, float]]]) -> None:
-        """Write values per step, as (step, values), under "curves/"."""
+    def log_curves(
+        self, run_id: str, curves: Iterable[tuple[int, Mapping[str, float]]], prefix: str = "curves"
+    ) -> None:
+        """Write values per step, as (step, values), under "curves/" or another prefix."""
         now = _now()
         points = [
-            Metric(f"curves/{name}", value, now, step)
+            Metric(f"{prefix}/{name}", value, now, step)
             for step, values in curves
             for name, value in values.items()
         ]

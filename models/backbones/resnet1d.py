@@ -81,7 +81,7 @@ class ResNet1d(Backbone):
 
     @override
     def features(self, signals: Tensor, layer: int = -1) -> Tensor:
-        """Of a crop: layer 0 is the first block, (B, 128, T); 1 the second, (B, 128, T / 2); 2 the last, (B, 128, T / 4)."""
+        """Of a crop, after block 0, (B, 128, T), block 1, (B, 128, T / 2), or block 2, (B, 128, T / 4)."""
         crops = self.normalise(signals).transpose(1, 2)
         features: Tensor = self.blocks[: _count(layer)](self.stem(crops))
         return features

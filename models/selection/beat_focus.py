@@ -50,8 +50,8 @@ def physio(maps: Tensor, windows: Tensor) -> Tensor:
     samples, bins = windows.shape[1], maps.shape[1]
     if samples > LONGEST_BIN * SAMPLING_RATE * bins:
         raise InputError(
-            f"A bin of the activation map lasts {1000 * samples / bins / SAMPLING_RATE:.0f} ms, but the focus score physio"
-            f" needs at most {1000 * LONGEST_BIN:.0f} ms: choose an earlier layer or another focus score."
+            f"A bin of the activation map lasts {1000 * samples / bins / SAMPLING_RATE:.0f} ms, but the focus score"
+            f" physio needs at most {1000 * LONGEST_BIN:.0f} ms: choose an earlier layer or another focus score."
         )
     edges = torch.linspace(0, samples, bins + 1).round().long()
     before = torch.nn.functional.pad(windows.float().cumsum(dim=1), (1, 0))[:, edges]
@@ -79,15 +79,23 @@ def beat_coherence(maps: Tensor, peaks: Tensor, samples: int) -> Tensor:
     first, second = peaks[:, :-1], peaks[:, 1:]
     interval = (second - first).float()
     start = first - BEFORE * interval
-    whole = (first >= 0) & (second > first) & (start >= 0) & (start + interval <= samples - 1) & (second < samples)
+    whole = (
+        (first >= 0)
+        & (second > first)
+        & (start >= 0)
+        & (start + interval <= samples - 1)
+        & (second < samples)
+    )
     phase = (torch.arange(PHASES) + 0.5) / PHASES
     at = (start[..., None] + phase * interval[..., None]) * bins / samples - 0.5  # centre of bin 0 is at 0
     at = at.clip(0, bins - 1)
     left = at.long().clip(max=bins - 2) if bins > 1 else at.long()
     flat_left = left.flatten(1)
     rest = (at - left).flatten(1)
-    profiles = maps.gather(1, flat_left) * (1 - rest) + maps.gather(1, (flat_left + 1).clip(max=bins - 1)) * rest
-    profiles = profiles.unflatten(1, at.shape[1:]) * whole[..., None]
+    profiles = (
+        maps.gather(1, flat_left) * (1 - rest) + maps.gather(1, (flat_left + 1).clip(max=bins - 1)) * rest
+    )
+    profiles = profiles.view(at.shape) * whole[..., None]
     beats = whole.sum(dim=1)
     mean = profiles.sum(dim=1) / beats.clip(min=1)[:, None]
     norms = profiles.norm(dim=2) * mean.norm(dim=1, keepdim=True)

@@ -12,7 +12,7 @@ from models.selection.selector import Selector
 
 
 class SelectRecords(Callback):
-    """Trains each epoch on what a strategy selects. Stands before callbacks that save, which the next plan must be in."""
+    """Trains each epoch on what a strategy selects; stands before callbacks that save, because it plans ahead."""
 
     def __init__(self, selector: Selector) -> None:
         self.selector = selector

@@ -38,7 +38,9 @@ def topk_mass(maps: Tensor) -> Tensor:
     """Share of the mass in the top tenth of the bins, corrected for what a flat map has there, (B,)."""
     bins = maps.shape[1]
     flat = _top_count(bins) / bins
-    return torch.where(maps.sum(dim=1) > 0, ((_top(_mass(maps)).sum(dim=1) - flat) / (1 - flat)).clip(0, 1), 0)
+    return torch.where(
+        maps.sum(dim=1) > 0, ((_top(_mass(maps)).sum(dim=1) - flat) / (1 - flat)).clip(0, 1), 0
+    )
 
 
 def entropy(maps: Tensor) -> Tensor:

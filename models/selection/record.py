@@ -66,7 +66,9 @@ class SelectionRecord:
             "unscorable": self.unscorable,
             "zero_maps": scorer.zero_maps / scorer.maps if scorer.maps else None,
             "never_kept": int((state.kept == 0).sum()),
-            "same_as_before": int((trained & self.before).sum()) / either if either else None,  # Jaccard index
+            "same_as_before": int((trained & self.before).sum()) / either
+            if either
+            else None,  # Jaccard index
             "effective_epochs": cost.effective_epochs,
             "forward_equivalents": cost.forward_equivalents / cost.records,
             "scored": cost.scored,

@@ -34,5 +34,7 @@ def build_strategy(name: str, **settings: Any) -> Strategy:
     """
     if name not in CLASSES:
         raise InputError(f"Unknown selection strategy '{name}': choose one of {', '.join(NAMES)}.")
-    strategy: Strategy = pkgutil.resolve_name(f"models.selection.strategies.{name}:{CLASSES[name]}")(**settings)
+    strategy: Strategy = pkgutil.resolve_name(f"models.selection.strategies.{name}:{CLASSES[name]}")(
+        **settings
+    )
     return strategy

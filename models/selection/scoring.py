@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from models.backbones.base import Backbone
@@ -124,7 +124,10 @@ class Scorer:
 
 def select_records(batch: Batch, kept: Tensor) -> Batch:
     """The records of a batch that the mask `kept` (B,) names."""
-    return Batch(**{name: value[kept] for name, value in batch.items()})  # type: ignore[typeddict-item]
+    selected = batch.copy()
+    for name in selected:
+        selected[name] = batch[name][kept]  # type: ignore[literal-required]
+    return selected
 
 
 @contextmanager
@@ -134,13 +137,14 @@ def _mode(backbone: Backbone, *, train: bool) -> Iterator[None]:
     Statistics of batch normalisation are not moved by a pass that does not train.
     """
     before = backbone.training
-    momenta = {module: module.momentum for module in backbone.modules() if hasattr(module, "momentum")}
+    normalisations = [module for module in backbone.modules() if isinstance(module, nn.BatchNorm1d)]
+    momenta = [module.momentum for module in normalisations]
     backbone.train(train)
-    for module in momenta:
+    for module in normalisations:
         module.momentum = 0.0
     try:
         yield
     finally:
         backbone.train(before)
-        for module, momentum in momenta.items():
+        for module, momentum in zip(normalisations, momenta, strict=True):
             module.momentum = momentum

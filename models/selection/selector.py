@@ -1,6 +1,5 @@
 """A strategy at work: before an epoch, at each batch, and after each training step. Knows nothing of Lightning."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,20 +7,13 @@ import torch
 from torch import Tensor
 
 from models.batches import Batch, BatchIndex, EpochBatches, StoredSignals, cut_into_batches
-from models.selection.choice import Seen, Selection
+from models.selection.choice import Selection
 from models.selection.cost import Cost
+from models.selection.distributed import gather
 from models.selection.record import SelectionRecord
 from models.selection.scoring import Scorer, select_records
 from models.selection.state import SampleState
 from models.selection.strategy import Strategy
-
-Gather = Callable[[Seen], tuple[Seen, slice]]
-"""From a process's part of a batch to the whole batch, and where the part is in it."""
-
-
-def alone(seen: Seen) -> tuple[Seen, slice]:
-    """Of a single process the part is the whole."""
-    return seen, slice(0, len(seen.positions))
 
 
 class Selector:
@@ -36,7 +28,6 @@ class Selector:
         *,
         epochs: int,
         seed: int,
-        gather: Gather = alone,
     ) -> None:
         self.strategy = strategy
         self.train = train
@@ -44,7 +35,6 @@ class Selector:
         self.scorer = scorer
         self.epochs = epochs
         self.seed = seed
-        self.gather = gather
         strategy.look_at(train)
         self.record = SelectionRecord(train.targets.numpy() > 0)
 
@@ -82,14 +72,14 @@ class Selector:
             return
         if self._due(self.epoch):
             self.scorer.score(batch, self.epoch, focus=self._needs_maps(), random=self.random)
-        whole, own = self.gather(self.scorer.seen(batch))
+        whole, own = gather(self.scorer.seen(batch))
         selection = self.strategy.select(whole, self.phase, self.random)
         self.record.select(whole, selection)
         mask = torch.from_numpy(selection.kept[own])
         batch.update(select_records(batch, mask))
 
     def trained(self, batch: Batch, logits: Tensor, features: Tensor | None) -> None:
-        """Take what a training pass showed of its batch: logits (B, C), and features (B, K, T') with their gradients."""
+        """Take what a training pass showed: logits (B, C), and features (B, K, T') with their gradients, or None."""
         self.cost.trained += len(logits)
         self.record.train(batch["positions"].numpy())
         self.scorer.see(batch, logits)
@@ -127,7 +117,9 @@ class Selector:
             selection = self.strategy.select(seen, self.phase, self.random)
             self.record.select(seen, selection)
             kept.append(_kept(index, selection))
-        positions, starts = (np.concatenate([getattr(k, name) for k in kept]) for name in ("positions", "starts"))
+        positions, starts = (
+            np.concatenate([getattr(k, name) for k in kept]) for name in ("positions", "starts")
+        )
         weights = [k.weights for k in kept if k.weights is not None]
         whole = BatchIndex(positions, starts, np.concatenate(weights) if weights else None)
         return cut_into_batches(whole, self.sampler.batch_size)

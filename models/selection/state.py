@@ -10,8 +10,8 @@ from torch import Tensor
 class SampleState:
     """Per record of the training set, (N,) each.
 
-    `confidence` and `focus` are the latest of a pass, NaN before the first; `scored` is the epoch of the latest scoring,
-    -1 before. `confidence_sum` over `seen` passes is the training dynamics. `kept` and `dropped` count epochs in which
+    `confidence` and `focus` are the latest of a pass, NaN before the first; `scored` is the epoch of the latest
+    scoring, -1 before. `confidence_sum` over `seen` passes is the training dynamics. `kept` and `dropped` count epochs in which
     a record was trained on, and in which a filter took it out; `focus_sum` over `mapped` is the mean focus.
     """
 
@@ -54,8 +54,11 @@ class SampleState:
         self.mapped[told] += 1
 
     def table(self) -> pd.DataFrame:
-        """A row per record: kept, dropped, considered (epochs), difficulty (mean of 1 - confidence), focus (mean)."""
-        table = pd.DataFrame({name: getattr(self, name).numpy() for name in ("kept", "dropped", "considered")})
+        """A row per record: kept, dropped and considered count epochs, `difficulty` is the mean of one minus its
+        confidence in all passes, `focus` the mean of its focus scores, NaN where there is none."""
+        table = pd.DataFrame(
+            {name: getattr(self, name).numpy() for name in ("kept", "dropped", "considered")}
+        )
         table["difficulty"] = (1 - self.confidence_sum / self.seen).numpy()
         table["focus"] = (self.focus_sum / self.mapped).numpy()
         return table

@@ -2,6 +2,7 @@
 
 from pydantic import ConfigDict
 
+from tasks.params.compare import ContaminationParams
 from tasks.params.reading import Section
 from tasks.params.selection import SelectionParams
 from tasks.params.train import PresetParams
@@ -17,8 +18,12 @@ class Cell(Section):
     preset: PresetParams
     selection: SelectionParams
     seed: int
+    contamination: ContaminationParams | None = None
+    """None: the training records as they are."""
     folds: dict[str, list[int]]
     """Of the roles train, validation and test, to be read by people; the rows come from stage `split`."""
+    side_by_side: int = 1
+    """Cells that were trained at a time, which lengthens the wall time of each."""
     key: str
     """Stands for code, data and settings."""
     out: str

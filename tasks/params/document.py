@@ -61,12 +61,23 @@ class Params(Section):
                     f"'arms.{name}.selection' is '{arm.selection}', which is made by what another one cost: only"
                     " 'veribeat compare' trains it"
                 )
+            if arm.selection != "full" and self.presets[arm.preset].patience is not None:
+                raise ValueError(
+                    f"'arms.{name}' selects records by the epoch, so its run must have a fixed number of them: set"
+                    f" 'presets.{arm.preset}.patience' to null"
+                )
         for name, selection in self.selections.items():
             if selection.like is not None and (
                 selection.like not in self.selections or self.selections[selection.like].like is not None
             ):
-                raise ValueError(f"'selections.{name}.like' is '{selection.like}', but it should name a selection"
-                                 " that stands alone")
+                raise ValueError(
+                    f"'selections.{name}.like' is '{selection.like}', but it should name a selection"
+                    " that stands alone"
+                )
+        if self.compare.reference not in self.selections or self.selections[self.compare.reference].like:
+            raise ValueError(
+                f"'compare.reference' is '{self.compare.reference}', but it should name a selection that stands alone"
+            )
         if self.explain.arm is not None and self.explain.arm not in self.arms:
             known = ", ".join(sorted(self.arms))
             raise ValueError(f"'explain.arm' is '{self.explain.arm}'; 'arms' has {known}")

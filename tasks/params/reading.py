@@ -48,8 +48,22 @@ def parse(model: type[AnySection], values: Any, prefix: str = "", path: Path = P
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(part for part in (prefix, *map(str, first["loc"])) if part)
+        key = ".".join(part for part in (prefix, *_keys(first, values)) if part)
         raise InputError(f"{path}: {_sentence(first, key)}") from error
+
+
+def _keys(error: Any, values: Any) -> list[str]:
+    """The parts of an error's location that are keys: pydantic also names the member of a union that it tried."""
+    keys = []
+    for depth, part in enumerate(error["loc"], start=1):
+        inside = (isinstance(values, dict) and part in values) or (
+            isinstance(values, list) and isinstance(part, int) and part < len(values)
+        )
+        if inside:
+            values = values[part]
+        if inside or (error["type"] == "missing" and depth == len(error["loc"])):
+            keys.append(str(part))
+    return keys
 
 
 def read_section(model: type[AnySection], *keys: str, path: Path = PARAMS_FILE) -> AnySection:

@@ -9,7 +9,9 @@ from tasks.params.reading import Section
 
 def _epochs_or_share(value: int | float) -> int | float:
     if value < 0 or (isinstance(value, float) and value > 1):
-        raise ValueError(f"{value!r} is neither a number of epochs, such as 5, nor a share of the run, such as 0.5")
+        raise ValueError(
+            f"{value!r} is neither a number of epochs, such as 5, nor a share of the run, such as 0.5"
+        )
     return value
 
 

@@ -54,7 +54,19 @@ def test_every_knob_is_in_the_file() -> None:
         ("arms.baseline.preset", "quick", ["arms.baseline.preset", "quick", "paper"]),
         ("cohort.source", "mimic", ["cohort.source", "mimic"]),
         ("arms", {}, ["arms"]),
-        ("explain.arm", "erts", ["'explain.arm' is 'erts'", "'arms' has baseline"]),
+        ("explain.arm", "other", ["'explain.arm' is 'other'", "'arms' has baseline, erts"]),
+        ("arms.erts.selection", "best", ["'arms.erts.selection' is 'best'", "'selections' has erts_recommended"]),
+        ("arms.erts.selection", "random", ["'arms.erts.selection' is 'random'", "only 'veribeat compare' trains it"]),
+        ("presets.short.patience", 3, ["'arms.erts'", "set 'presets.short.patience' to null"]),
+        ("selections.full_matched.like", "random", ["'selections.full_matched.like' is 'random'"]),
+        ("selections.random.sizes", [5, 5], ["'selections.random'", "either 'like' or 'sizes'"]),
+        ("selections.pdd.strategy", "best", ["'selections.pdd'", "best"]),
+        ("selections.pdd.quantile", 1.5, ["'selections.pdd.quantile' is 1.5"]),
+        ("selections.pdd.threshold", 0.3, ["'selections.pdd'", "either 'threshold' or 'quantile'"]),
+        ("selections.pdd.revision", 1.5, ["'selections.pdd.revision'", "nor a share of the run"]),
+        ("selections.pdd.cam", "grad_cam", ["unknown key 'selections.pdd.cam'"]),
+        ("selections.erts_recommended.harvest", False, ["'selections.erts_recommended'", "'harvest: true'"]),
+        ("compare.reference", "best", ["'compare.reference' is 'best'"]),
         ("attribute.method", "lime", ["'attribute.method' is 'lime'", "expected_gradients"]),
         ("attribute.replicates", 7, ["'attribute'", "'replicates' (7) must divide 'draws' (200)"]),
         ("attribute.method", "shap", ["'attribute'", "'method: shap' needs 'sampling: random'"]),
@@ -107,8 +119,8 @@ def test_a_missing_key_is_named(params_file: Path) -> None:
 
 
 def test_a_missing_section_is_named(params_file: Path) -> None:
-    with pytest.raises(InputError, match=r"'arms\.erts' is missing"):
-        read_section(SplitParams, "arms", "erts", path=params_file)
+    with pytest.raises(InputError, match=r"'arms\.other' is missing"):
+        read_section(SplitParams, "arms", "other", path=params_file)
 
 
 @pytest.mark.parametrize("text", ["a: [1", "a: 1\na: 2\n", "- 1\n", "\ta: 1"])

@@ -97,7 +97,9 @@ def test_no_batch_is_left_with_fewer_than_two() -> None:
 @settings(deadline=None, max_examples=100)
 @given(
     st.lists(
-        st.tuples(st.floats(0, 1, width=32), st.floats(0, 1, width=32), st.integers(-1, 4)), min_size=2, max_size=40
+        st.tuples(st.floats(0, 1, width=32), st.floats(0, 1, width=32), st.integers(-1, 4)),
+        min_size=2,
+        max_size=40,
     ),
     st.floats(0.1, 1.0),
 )
@@ -122,7 +124,9 @@ def test_phases_in_epochs_and_in_shares_of_the_run() -> None:
     names = [released.of(epoch, 100) for epoch in (0, 4, 5, 7, 8, 49, 50, 99)]
     assert names == ["full", "full", *["undecided"] * 2, *["filtered"] * 2, *["revision"] * 2]
     shares = Phases(0.05, 0.03, 0.5)
-    assert [shares.of(epoch, 100) for epoch in range(100)] == [released.of(epoch, 100) for epoch in range(100)]
+    assert [shares.of(epoch, 100) for epoch in range(100)] == [
+        released.of(epoch, 100) for epoch in range(100)
+    ]
     assert [Phases(1, 0, 1.0).of(epoch, 3) for epoch in range(3)] == ["full", "filtered", "filtered"]
     assert [Phases(0, 0, 1).of(epoch, 3) for epoch in range(3)] == ["filtered", "revision", "revision"]
 

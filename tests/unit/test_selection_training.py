@@ -39,7 +39,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "erts by batch": ("erts", {**ERTS, "at": "batch", "cam": "grad_cam", "focus": "topk_mean", "delay": 1}),
     "erts with dropout": ("erts", {**ERTS, "at": "batch", "train_mode": True}),
     "erts by epoch": ("erts", {**ERTS, "at": "epoch", "refresh": 2, "lowest_quantile": 0.1}),
-    "erts for nothing": ("erts", {**ERTS, "at": "epoch", "refresh": None, "harvest": True, "focus": "random"}),
+    "erts for nothing": (
+        "erts",
+        {**ERTS, "at": "epoch", "refresh": None, "harvest": True, "focus": "random"},
+    ),
     "erts by beats": ("erts", {**ERTS, "at": "epoch", "focus": "beat_coherence"}),
     "erts by waves": ("erts", {**ERTS, "at": "epoch", "focus": "physio", "layer": 0}),
 }
@@ -171,8 +174,8 @@ def test_batches_are_thinned_out_or_regrouped() -> None:
     second = sizes[8 : 8 + -(-kept // 16)]
     assert sum(second) == kept
     assert second[:-1] == [16] * (len(second) - 1)
-    drawn = sum(by_epoch.drawn[8 : 8 + len(second)], [])
-    assert len(set(drawn)) == kept
+    drawn = {position for batch in by_epoch.drawn[8 : 8 + len(second)] for position in batch}
+    assert len(drawn) == kept
 
 
 def test_costs_count_every_pass() -> None:
@@ -225,9 +228,7 @@ def test_the_schedule_goes_by_epochs_not_by_batches() -> None:
             import models.training as module
 
             original = module._callbacks
-            patch.setattr(
-                module, "_callbacks", lambda *a, name=name, f=original: [*f(*a), Rates(str(name))]
-            )
+            patch.setattr(module, "_callbacks", lambda *a, name=name, f=original: [*f(*a), Rates(str(name))])
             _fit(name)
     assert rates["pdd by epoch"] == rates["None"]
     assert len({rate for _, rate in rates["None"]}) == 5

@@ -112,7 +112,8 @@ def test_a_crop_is_a_stretch_of_its_own_record() -> None:
     signals = np.arange(3 * 10 * 12, dtype=np.int16).reshape(3, 10, 12)
     cohort = StoredSignals(signals, np.array([2, 0]), np.eye(2, 5, dtype=bool), crop_samples=4)
     batch = cohort[BatchIndex(np.array([1, 0]), np.array([6, 1]))]
-    np.testing.assert_allclose(batch["signals"].numpy(), np.stack((signals[0, 6:10], signals[2, 1:5])) / 1000, rtol=1e-6)
+    expected = np.stack((signals[0, 6:10], signals[2, 1:5])) / 1000
+    np.testing.assert_allclose(batch["signals"].numpy(), expected, rtol=1e-6)
     assert batch["targets"].argmax(dim=1).tolist() == [1, 0]
 
 

@@ -8,7 +8,6 @@ from typing_extensions import override
 
 from models.selection.cam import Kind
 from models.selection.choice import Seen
-from models.selection.phases import Phase
 from models.selection.state import SampleState
 from models.selection.strategies.pdd import Pdd
 from models.selection.strategy import Focus, Mapping

@@ -31,4 +31,5 @@ class Random(Strategy):
 
     @override
     def candidates(self, seen: Seen) -> NDArray[np.bool_]:
-        return self.drawn[seen.positions]
+        drawn: NDArray[np.bool_] = self.drawn[seen.positions]
+        return drawn

@@ -1,0 +1,74 @@
+"""Training records with known noise and wrong labels, and how well a training tells them from the others."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from veribeat.signal.contamination import KINDS, Contamination, contaminate
+
+from tasks.learning import LearningData
+from tasks.params.compare import ContaminationParams
+from veribeat.metrics.classification import Json
+
+
+def contaminated(data: LearningData, params: ContaminationParams) -> tuple[LearningData, pd.DataFrame]:
+    """The same data with noise on some training records and other labels on some; validation stays as it is.
+
+    The table has a row per training record: `noise`, its kind or "", and `flipped`, whether the labels are another's.
+    Beats, where a selection needs them, stay those of the clean records: the question is about maps, not delineation.
+    """
+    low, high = params.snr_db
+    wanted = Contamination(params.record_share, (low, high), params.label_share, params.seed)
+    signals, targets, truth = contaminate(data.signals, data.train_rows, data.train_targets, wanted)
+    return replace(data, train_signals=signals, train_targets=targets), truth
+
+
+def detection(samples: pd.DataFrame, truth: pd.DataFrame) -> Json:
+    """How well what a training knows of its records finds the contaminated ones, as AUROC (0.5: not at all).
+
+    Args:
+        samples: per training record kept, dropped, considered, difficulty, focus (`SampleState.table`).
+        truth: per training record noise and flipped.
+
+    Among records that were ever candidates: `dropped`, by the share of the epochs as a candidate in which the filter
+    took it out, and `focus`, by low mean focus; each for noise of any kind against clean records, by kind, and for
+    flipped labels. Among all records: `difficulty` for flipped labels and for noise. None where one side is empty.
+    """
+    candidate = (samples["considered"] > 0).to_numpy()
+    dropped = (samples["dropped"] / samples["considered"].clip(lower=1)).to_numpy()
+    focus = samples["focus"].to_numpy()
+    scores = {"dropped": dropped, "focus": -focus, "difficulty": samples["difficulty"].to_numpy()}
+    noisy, flipped = (truth["noise"] != "").to_numpy(), truth["flipped"].to_numpy(dtype=bool)
+    clean = ~noisy & ~flipped
+    wanted = {"noise": noisy, "flipped": flipped & ~noisy}
+    wanted |= {f"noise_{kind}": (truth["noise"] == kind).to_numpy() for kind in KINDS}
+    found: Json = {
+        f"{score}_finds_{name}": _auroc(
+            values,
+            mask,
+            clean,
+            known=candidate & ~np.isnan(values) if score != "difficulty" else clean | mask,
+        )
+        for (score, values), (name, mask) in product(scores.items(), wanted.items())
+    }
+    return {
+        **found,
+        "candidates": int(candidate.sum()),
+        "candidates_noisy": int((candidate & noisy).sum()),
+        "candidates_flipped": int((candidate & flipped).sum()),
+    }
+
+
+def _auroc(
+    score: NDArray[np.floating],
+    wanted: NDArray[np.bool_],
+    others: NDArray[np.bool_],
+    known: NDArray[np.bool_],
+) -> float | None:
+    used = known & (wanted | others)
+    if len(np.unique(wanted[used])) < 2:
+        return None
+    return float(roc_auc_score(wanted[used], score[used]))
