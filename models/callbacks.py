@@ -141,7 +141,9 @@ class EpochReport(Callback):
     @override
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self.started = time.monotonic()
-        self.bar.reset(self.task, description=f"epoch {trainer.current_epoch}")
+        self.bar.reset(
+            self.task, total=trainer.num_training_batches, description=f"epoch {trainer.current_epoch}"
+        )
 
     @override
     def on_train_batch_end(

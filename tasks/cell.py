@@ -6,6 +6,7 @@
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +18,26 @@ from models.backbones.registry import build_backbone
 from models.inference import predict_probabilities
 from models.runtime import make_deterministic
 from models.training import TrainingResult
-from tasks.contaminated import contaminated, detection
 from tasks.learning import LearningData, learn
 from tasks.params.cell import Cell
 from tasks.params.reading import parse
 from tasks.stage import OUT, run, unchanged_code, write_json
 from veribeat.conventions import SUPERCLASSES
-from veribeat.metrics.classification import evaluate, rounded
+from veribeat.metrics.classification import Json, evaluate, rounded
 from veribeat.metrics.thresholds import calibrate_thresholds
 
 MOST_DROPPED = 50
 """Records of a cell's ledger entry that its filter took out most often."""
 
 
-def run_cell(cell: Cell) -> None:
+def run_cell(cell: Cell, data: LearningData, judge: Callable[[pd.DataFrame], Json] | None = None) -> None:
     """Train and judge one cell; write CELL.npz (predictions, per-record tallies) and then CELL.json (all else).
 
-    Thresholds come from the validation records, metrics from validation and test records. The files appear whole, and
-    the JSON file last, so that a cell with one is done.
+    Thresholds come from the validation records, metrics from validation and test records. `judge` makes the block
+    `detection` of what the training knows of its records (`SampleState.table`). The files appear whole, and the JSON
+    file last, so that a cell with one is done.
     """
     make_deterministic(cell.preset.threads)
-    data = LearningData.read(OUT / "ingest", OUT / "split")
-    truth = None
-    if cell.contamination is not None:
-        data, truth = contaminated(data, cell.contamination)
     delineated = OUT / "delineate" if cell.selection.needs_beats else None
     wall, cpu = time.perf_counter(), time.process_time()
     result = learn(data, cell.backbone, cell.preset, cell.selection, cell.seed, delineated)
@@ -78,7 +75,7 @@ def run_cell(cell: Cell) -> None:
         ),
         "epochs": _epochs(result),
         "most_dropped": _most_dropped(result, records["ecg_id"].to_numpy()[data.train_rows]),
-        "detection": None if truth is None else rounded(detection(result.samples, truth)),
+        "detection": None if judge is None else rounded(judge(result.samples)),
     }
     stem = Path(cell.out)
     stem.parent.mkdir(parents=True, exist_ok=True)
@@ -114,12 +111,16 @@ def _most_dropped(result: TrainingResult, ecg_ids: NDArray[np.integer]) -> list[
     ]
 
 
+def read_cell() -> Cell:
+    """The cell in the file named on the command line."""
+    (file,) = sys.argv[1:]
+    return parse(Cell, json.loads(Path(file).read_text(encoding="utf-8")), path=Path(file))
+
+
 def main() -> None:
     """Run the cell in the file named on the command line."""
-    (file,) = sys.argv[1:]
-    cell = parse(Cell, json.loads(Path(file).read_text(encoding="utf-8")), path=Path(file))
     with unchanged_code():
-        run_cell(cell)
+        run_cell(read_cell(), LearningData.read(OUT / "ingest", OUT / "split"))
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ def _code_digest(cell: Cell) -> str:
         f"models.backbones.{cell.backbone}",
         f"models.selection.strategies.{cell.selection.strategy}",
     )
-    stage = Stage("cell", "tasks.cell", inputs=(), params=(), files=(), chosen=chosen)
+    stage = Stage("cell", cell.module, inputs=(), params=(), files=(), chosen=chosen)
     files = code_files(stage)
     return digest(*files, *(CODE_ROOT / file for file in files))
 

@@ -22,7 +22,7 @@ def train_cell(workspace: Path, cell: Cell, log: Callable[[str], None]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(cell.model_dump_json(indent=2) + "\n", encoding="utf-8")
     process = StreamedProcess(
-        [sys.executable, "-m", "tasks.cell", str(file.relative_to(workspace))], workspace
+        [sys.executable, "-m", cell.module, str(file.relative_to(workspace))], workspace
     )
     sentence = ""
     for line in process.lines():

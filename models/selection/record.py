@@ -22,8 +22,9 @@ COUNTED = ("candidates", "kept", "dropped", "rescued")
 class SelectionRecord:
     """Counts the records of an epoch as they are selected and trained on, and keeps a row per epoch."""
 
-    def __init__(self, targets: NDArray[np.bool_]) -> None:
+    def __init__(self, targets: NDArray[np.bool_], *, focused: bool) -> None:
         self.targets = targets
+        self.focused = focused  # whether the strategy has focus scores at all
         self.rows: list[dict[str, Any]] = []
         self.before = np.zeros(len(targets), dtype=bool)  # trained on in the epoch before
 
@@ -42,7 +43,8 @@ class SelectionRecord:
             self.masks[name][seen.positions[mask]] = True
         focus = seen.focus[selection.candidates]
         told = focus[~np.isnan(focus)]
-        self.unscorable += len(focus) - len(told)
+        if self.focused and self.phase == "filtered":
+            self.unscorable += len(focus) - len(told)
         self.focus += np.histogram(told, bins=FOCUS_BINS, range=(0, 1))[0]
 
     def train(self, positions: NDArray[np.integer]) -> None:

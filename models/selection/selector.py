@@ -36,7 +36,7 @@ class Selector:
         self.epochs = epochs
         self.seed = seed
         strategy.look_at(train)
-        self.record = SelectionRecord(train.targets.numpy() > 0)
+        self.record = SelectionRecord(train.targets.numpy() > 0, focused=strategy.mapping is not None)
 
     @property
     def state(self) -> SampleState:

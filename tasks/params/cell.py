@@ -28,3 +28,8 @@ class Cell(Section):
     """Stands for code, data and settings."""
     out: str
     """Path of the results in the workspace, without its ending."""
+
+    @property
+    def module(self) -> str:
+        """What runs it."""
+        return "tasks.cell" if self.contamination is None else "tasks.contaminated_cell"

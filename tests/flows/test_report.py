@@ -69,8 +69,8 @@ def test_headlines_are_those_of_metrics_json(place: Workspace) -> None:
         assert f1.split(" (")[0] == f"{metrics[records]['calibrated']['f1_macro']:.4f}"
         assert auroc.split(" (")[0] == f"{metrics[records]['ranking']['auroc_macro']:.4f}"
         assert f1.endswith(")"), "no interval"
-    assert page.cells("baseline")[:3] == ["cnn_gru_flow", "41493", "20"]  # of the table of trainings
-    assert page.cells("learning_rate") == ["0.002"]
+    assert page.cells("baseline")[:4] == ["cnn_gru_flow", "full", "41493", "20"]  # of the table of trainings
+    assert page.cells("learning_rate") == ["0.01"]
     assert page.cells("8")[:3] == ["query, test", "10", "10"]  # fold 8: roles, records, patients
 
 

@@ -190,6 +190,8 @@ def test_other_outputs_make_another_child(workspace: Fabricated) -> None:
     first = workspace.project()
     history = workspace.file("train", "history.csv")
     history.write_text(history.read_text() + "3,0.2,0.6\n")
+    selection = workspace.file("train", "selection.csv")
+    selection.write_text(selection.read_text() + "3,0,20,0,0,4.0,12.0\n")
     workspace.write_lock()
     second = workspace.project()
     assert second.logged == (workspace.arm,)

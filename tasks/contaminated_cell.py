@@ -1,6 +1,10 @@
-"""Training records with known noise and wrong labels, and how well a training tells them from the others."""
+"""A cell of a comparison whose training records have known noise and wrong labels, and whether it tells them.
+
+`python -m tasks.contaminated_cell CELL.json` is `tasks.cell` on such records.
+"""
 
 from dataclasses import replace
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -9,8 +13,11 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from veribeat.signal.contamination import KINDS, Contamination, contaminate
 
+from tasks.cell import read_cell, run_cell
 from tasks.learning import LearningData
 from tasks.params.compare import ContaminationParams
+from tasks.stage import OUT, run, unchanged_code
+from veribeat.errors import InputError
 from veribeat.metrics.classification import Json
 
 
@@ -72,3 +79,17 @@ def _auroc(
     if len(np.unique(wanted[used])) < 2:
         return None
     return float(roc_auc_score(wanted[used], score[used]))
+
+
+def main() -> None:
+    """Run the cell in the file named on the command line."""
+    with unchanged_code():
+        cell = read_cell()
+        if cell.contamination is None:
+            raise InputError(f"The cell {cell.out} says nothing of contamination: run it by tasks.cell.")
+        data, truth = contaminated(LearningData.read(OUT / "ingest", OUT / "split"), cell.contamination)
+        run_cell(cell, data, partial(detection, truth=truth))
+
+
+if __name__ == "__main__":
+    run(main)
