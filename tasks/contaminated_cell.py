@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
-from veribeat.signal.contamination import KINDS, Contamination, contaminate
+from veribeat.simulation.contamination import KINDS, Contamination, contaminate
 
 from tasks.cell import read_cell, run_cell
 from tasks.learning import LearningData

@@ -77,6 +77,7 @@ def delineate_cohort(ingest: Path, split: Path, out: Path, resume: Path) -> None
 
     - beats.parquet: a line per beat (row, r_peak, p_onset, p_offset, qrs_onset, t_offset; int32), sorted by row and
       R-peak; row is the record's in signals.npy, the others are samples, or -1 where a landmark was not found;
+    - windows.npy: (records, samples) booleans, in the order of delineated.csv: `diagnostic_windows` of each record;
     - delineated.csv: a line per record (ecg_id, row, source, lead, beats, reason), sorted by row, with the words of
       `veribeat.signal.delineation.Delineation`;
     - delineate.json: records, the share of them per source, mean beats per record, the share of beats with either
@@ -93,6 +94,8 @@ def delineate_cohort(ingest: Path, split: Path, out: Path, resume: Path) -> None
 
     beats = _beats(found, rows)
     beats.to_parquet(out / "beats.parquet", index=False)
+    windows = _windows(found, signals.shape[1])
+    np.save(out / "windows.npy", windows)
     table = pd.DataFrame(
         {
             "ecg_id": ecg_ids[rows],
@@ -103,7 +106,7 @@ def delineate_cohort(ingest: Path, split: Path, out: Path, resume: Path) -> None
         }
     )
     table.to_csv(out / "delineated.csv", index=False, lineterminator="\n")
-    write_json(out / "delineate.json", _metrics(found, beats, table["source"], signals.shape[1]))
+    write_json(out / "delineate.json", _metrics(found, beats, table["source"], windows))
 
 
 def _beats(found: NDArray[np.void], rows: NDArray[np.int64]) -> pd.DataFrame:
@@ -113,13 +116,17 @@ def _beats(found: NDArray[np.void], rows: NDArray[np.int64]) -> pd.DataFrame:
     return beats
 
 
+def _windows(found: NDArray[np.void], samples: int) -> NDArray[np.bool_]:
+    windows = np.zeros((len(found), samples), dtype=np.bool_)
+    for own, landmarks, count in zip(windows, found["landmarks"], found["beats"], strict=True):
+        p_onset, p_offset, qrs_onset, t_offset = landmarks[:count, 1:].T
+        own[:] = diagnostic_windows(p_onset, p_offset, qrs_onset, t_offset, samples)
+    return windows
+
+
 def _metrics(
-    found: NDArray[np.void], beats: pd.DataFrame, sources: pd.Series, samples: int
+    found: NDArray[np.void], beats: pd.DataFrame, sources: pd.Series, windows: NDArray[np.bool_]
 ) -> dict[str, float | int]:
-    covered = [
-        diagnostic_windows(*landmarks[:count, 1:].T, samples).mean()
-        for landmarks, count in zip(found["landmarks"], found["beats"], strict=True)
-    ]
     with_p = ((beats["p_onset"] != MISSING) & (beats["p_offset"] != MISSING)).mean()
     with_qrs_t = ((beats["qrs_onset"] != MISSING) & (beats["t_offset"] != MISSING)).mean()
     return {
@@ -128,7 +135,7 @@ def _metrics(
         "mean_beats": round(float(found["beats"].mean()), 6),
         "share_of_beats_with_p": round(float(with_p), 6) if len(beats) else 0.0,
         "share_of_beats_with_qrs_t": round(float(with_qrs_t), 6) if len(beats) else 0.0,
-        "mean_covered": round(float(np.mean(covered)), 6),
+        "mean_covered": round(float(windows.mean()), 6),
     }
 
 

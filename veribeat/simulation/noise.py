@@ -58,16 +58,16 @@ def draw_noise(
 ) -> FloatArray:
     """Return (n, 1000, 8) mV of noise for the records `rows`; `breathing_hz` is (N,)."""
     n = len(levels.baseline[rows])
-    electrodes = _baseline(levels.baseline[rows], breathing_hz[rows], rng)
-    electrodes += _muscle(levels.muscle[rows], rng)
+    electrodes = baseline_wander(levels.baseline[rows], breathing_hz[rows], rng)
+    electrodes += muscle_noise(levels.muscle[rows], rng)
     electrodes += _mains(levels.mains[rows], rng)
     moved = levels.moved[rows].astype(np.int64)
-    electrodes[np.arange(n), moved] += _motion(levels.motion[rows], rng)
+    electrodes[np.arange(n), moved] += electrode_motion(levels.motion[rows], rng)
     return np.swapaxes(TO_LEADS @ electrodes, 1, 2)
 
 
-def _baseline(level: FloatArray, breathing_hz: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Breathing and slower drifts, each electrode with its own share."""
+def baseline_wander(level: FloatArray, breathing_hz: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Breathing and slower drifts, (n, 9, 1000) mV, each electrode with its own share; `level` (n,) mV."""
     n, size = level.size, (level.size, len(ELECTRODES), 1)
     time = np.arange(RECORD_SAMPLES) / SAMPLING_RATE
     breathing = np.sin(
@@ -79,8 +79,8 @@ def _baseline(level: FloatArray, breathing_hz: FloatArray, rng: np.random.Genera
     return level[:, None, None] * share * (breathing + slow)
 
 
-def _muscle(level: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """High-pass noise that waxes and wanes; limb electrodes catch more of it."""
+def muscle_noise(level: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """High-pass noise that waxes and wanes, (n, 9, 1000) mV; limb electrodes catch more of it; `level` (n,) mV."""
     white = rng.standard_normal((level.size, len(ELECTRODES), RECORD_SAMPLES + 2))
     coloured = sum(tap * white[..., lag : lag + RECORD_SAMPLES] for lag, tap in enumerate(MUSCLE_FILTER))
     coloured = coloured / np.sqrt(np.square(MUSCLE_FILTER).sum())
@@ -103,8 +103,8 @@ def _mains(level: FloatArray, rng: np.random.Generator) -> FloatArray:
     return np.asarray(level[:, None, None] * wave * rng.normal(0, 1, size), dtype=np.float64)
 
 
-def _motion(level: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """One or two pops of one electrode that decay within a second, and a slow bump."""
+def electrode_motion(level: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Two pops of one electrode that decay within a second, and a slow bump, (n, 1000) mV; `level` (n,) mV."""
     time = np.arange(RECORD_SAMPLES) / SAMPLING_RATE
     trace = np.zeros((level.size, RECORD_SAMPLES))
     for _ in range(2):
