@@ -1,5 +1,6 @@
 """Which source files a stage's results depend on, from the import graph."""
 
+import ast
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -48,6 +49,29 @@ def _closure(modules: Iterable[str]) -> set[str]:
             if offered is None or not imported.startswith(f"{offered}."):
                 waiting.append(imported)
     return found
+
+
+def meaning(file: Path) -> str:
+    """What a Python file does: its syntax tree without docstrings, so that words may change. Other files are whole."""
+    text = file.read_text(encoding="utf-8")
+    if file.suffix != ".py":
+        return text
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(
+            body, list
+        ):  # a text that stands alone is a docstring, of a module, class, function or constant
+            node.body = [line for line in body if not _is_text(line)]  # type: ignore[attr-defined]
+    return ast.dump(tree)
+
+
+def _is_text(line: ast.stmt) -> bool:
+    return (
+        isinstance(line, ast.Expr)
+        and isinstance(line.value, ast.Constant)
+        and isinstance(line.value.value, str)
+    )
 
 
 def _packages_above(module: str) -> Iterator[str]:

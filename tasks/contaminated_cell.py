@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
-from veribeat.simulation.contamination import KINDS, Contamination, contaminate
 
 from tasks.cell import read_cell, run_cell
 from tasks.learning import LearningData
@@ -19,6 +18,7 @@ from tasks.params.compare import ContaminationParams
 from tasks.stage import OUT, run, unchanged_code
 from veribeat.errors import InputError
 from veribeat.metrics.classification import Json
+from veribeat.simulation.contamination import KINDS, Contamination, contaminate
 
 
 def contaminated(data: LearningData, params: ContaminationParams) -> tuple[LearningData, pd.DataFrame]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from flows.code_dependencies import CODE_ROOT, code_files
+from flows.code_dependencies import CODE_ROOT, code_files, meaning
 from flows.compare.ledger import FinishedCell
 from flows.workspace import Workspace
 from tasks.params.cell import Cell
@@ -175,7 +175,7 @@ def _code_digest(cell: Cell) -> str:
     )
     stage = Stage("cell", cell.module, inputs=(), params=(), files=(), chosen=chosen)
     files = code_files(stage)
-    return digest(*files, *(CODE_ROOT / file for file in files))
+    return digest(*files, *(meaning(CODE_ROOT / file) for file in files))
 
 
 def curves(cell: FinishedCell) -> Iterable[tuple[int, Mapping[str, float]]]:

@@ -122,14 +122,15 @@ def stored_picture(file: Path, text: str, caption: str) -> Picture:
     """The PNG file that a stage drew."""
     content = file.read_bytes()
     width = int.from_bytes(content[16:20])  # where PNG keeps it, in pixels
-    return Picture(_data_uri("png", content), text, caption, wide=width > WIDE * DPI)
+    return Picture(data_uri("png", content), text, caption, wide=width > WIDE * DPI)
 
 
 def _drawn(figure: Figure, text: str, caption: str) -> Picture:
-    return Picture(_data_uri("svg+xml", svg_text(figure).encode()), text, caption)
+    return Picture(data_uri("svg+xml", svg_text(figure).encode()), text, caption)
 
 
-def _data_uri(kind: str, content: bytes) -> str:
+def data_uri(kind: str, content: bytes) -> str:
+    """An image as text that a page holds itself; `kind` is such as "png"."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 

@@ -213,7 +213,10 @@ SELECTION_CURVES = ("candidates", "kept", "dropped", "rescued", "effective_epoch
 
 def _curves(history: Path, selection: Path) -> list[tuple[int, dict[str, float]]]:
     """Per epoch the columns of history.csv, and what was selected and had been spent by then."""
-    with history.open(encoding="utf-8", newline="") as file, selection.open(encoding="utf-8", newline="") as more:
+    with (
+        history.open(encoding="utf-8", newline="") as file,
+        selection.open(encoding="utf-8", newline="") as more,
+    ):
         return [
             (
                 int(row["epoch"]),

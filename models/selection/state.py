@@ -10,9 +10,10 @@ from torch import Tensor
 class SampleState:
     """Per record of the training set, (N,) each.
 
-    `confidence` and `focus` are the latest of a pass, NaN before the first; `scored` is the epoch of the latest
-    scoring, -1 before. `confidence_sum` over `seen` passes is the training dynamics. `kept` and `dropped` count epochs in which
-    a record was trained on, and in which a filter took it out; `focus_sum` over `mapped` is the mean focus.
+    `confidence`, `focus` and `loss` are the latest of a pass, NaN before the first; `scored` is the epoch of the latest
+    scoring, -1 before. `confidence_sum` over `seen` passes is the training dynamics. `kept`, `dropped` and `considered`
+    count epochs in which a record was trained on, in which a filter took it out, and in which it was a candidate;
+    `focus_sum` over `mapped` is the mean focus.
     """
 
     _INTEGERS = ("scored", "seen", "kept", "dropped", "considered", "mapped")

@@ -1,8 +1,8 @@
 """An index of signal quality that needs no model: the kurtosis of the samples (kSQI).
 
-Clifford et al. 2012, Signal quality indices and data fusion for determining clinical acceptability of electrocardiograms:
-a clean ECG has rare high peaks, and so a kurtosis above 5; noise that fills the time brings it towards 3, that of a
-normal distribution, and mains or wander below.
+Clifford et al. 2012, Signal quality indices and data fusion for determining clinical acceptability of
+electrocardiograms: a clean ECG has rare high peaks, and so a kurtosis above 5; noise that fills the time brings it
+towards 3, that of a normal distribution, and mains or wander below.
 """
 
 import numpy as np

@@ -92,7 +92,8 @@ def add_noise(
     noise_power = np.square(noise_mv - noise_mv.mean(axis=0)).mean()
     scale = np.sqrt(power / noise_power / 10 ** (snr_db / 10))
     noisy = np.rint(signal + scale * noise_mv)
-    return np.clip(noisy, LIMIT.min, LIMIT.max).astype(np.int16)
+    stored: NDArray[np.int16] = np.clip(noisy, LIMIT.min, LIMIT.max).astype(np.int16)
+    return stored
 
 
 def flip_labels(
