@@ -107,12 +107,13 @@ class CellMaker:
                 raise InputError(
                     f"'{arm}' with seed {seed} needs '{selection.like}', which is not trained yet."
                 )
+            settings: dict[str, Any] = {"like": None}
             if isinstance(selection.root, RandomParams):
-                sizes = [int(size) for size in like.epochs["trained"]]
-                selection = SelectionParams(selection.root.model_copy(update={"sizes": sizes}))
+                settings["sizes"] = [int(size) for size in like.epochs["trained"]]
             else:
                 epochs = matched_epochs(like.content["cost"]["forward_equivalents"])
                 preset = preset.model_copy(update={"max_epochs": epochs})
+            selection = SelectionParams(selection.root.model_copy(update=settings))
         split = self.params.split
         cell = Cell(
             arm=arm,

@@ -88,7 +88,7 @@ def test_the_page_and_mlflow_have_every_cell(compared: Checkout) -> None:
 def test_a_second_comparison_trains_only_what_is_missing(compared: Checkout, tmp_path: Path) -> None:
     import shutil
 
-    checkout = Checkout(shutil.copytree(compared.path, tmp_path / "copy", symlinks=True))
+    checkout = Checkout(shutil.copytree(compared.path, tmp_path / "checkout", symlinks=True))
     folder = checkout.path / "results" / "comparison" / "cells"
     before = {file: file.stat().st_mtime_ns for file in folder.iterdir()}
     lost, arrays = (next(folder.glob(f"*-pdd-*{ending}")) for ending in (".json", ".npz"))

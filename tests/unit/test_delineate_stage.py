@@ -104,10 +104,13 @@ def test_figures(folder: Path) -> None:
     assert sum(figures[f"share_{source}"] for source in SOURCES) == pytest.approx(1)
     assert figures["share_none"] == 0.25
     assert figures["mean_beats"] == pytest.approx(len(beats) / len(TRAIN))
-    windows = [
-        diagnostic_windows(*own[list(LANDMARKS[1:])].to_numpy().T, 1000) for _, own in beats.groupby("row")
-    ]
-    assert figures["mean_covered"] == pytest.approx(np.sum(windows) / 1000 / len(TRAIN))
+    windows = np.zeros((len(TRAIN), 1000), dtype=bool)
+    for row, own in beats.groupby("row"):
+        windows[row == TRAIN] = diagnostic_windows(*own[list(LANDMARKS[1:])].to_numpy().T, 1000)
+    stored = np.load(folder / "out" / "windows.npy")
+    assert stored.dtype == np.bool_
+    np.testing.assert_array_equal(stored, windows)
+    assert figures["mean_covered"] == pytest.approx(windows.mean())
     assert 0.2 < figures["mean_covered"] < 0.7
 
 
