@@ -23,7 +23,7 @@ from veribeat.errors import InputError
 
 COHORT_LINK = Path("cohort")
 
-NAMED_SECTIONS = ("arms", "presets")
+NAMED_SECTIONS = ("arms", "presets", "selections")
 """Sections of params.yaml whose keys are names that a user chooses, so that an assignment may add one."""
 REMOTE = "storage"
 """Name of the DVC remote that a new workspace has."""

@@ -118,7 +118,9 @@ class Fabricated:
         selected = [f"{epoch},0,20,0,0,{epoch + 1}.0,{3 * epoch + 3}.0" for epoch in range(3)]
         columns = "epoch,candidates,kept,dropped,rescued,effective_epochs,forward_equivalents"
         (folder / "selection.csv").write_text("\n".join([columns, *selected, ""]))
-        samples = pd.DataFrame({"row": range(20), "kept": 3, "dropped": 0, "considered": 0, "difficulty": 0.4})
+        samples = pd.DataFrame(
+            {"row": range(20), "kept": 3, "dropped": 0, "considered": 0, "difficulty": 0.4}
+        )
         samples.to_csv(folder / "samples.csv", index=False)
         (folder / "history.csv").write_text("epoch,train_loss,val_loss\n0,0.7,0.6\n1,0.5,0.4\n2,0.3,0.5\n")
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from flows.compare.cells import CLEAN
 from flows.compare.figures import comparison_figures, pictures
 from flows.compare.ledger import FinishedCell
-from flows.compare.scores import TestRecords, compare_arms, conclusion
+from flows.compare.scores import HeldOutRecords, compare_arms, conclusion
 from flows.compare.tables import (
     class_table,
     detection_table,
@@ -54,7 +54,7 @@ def write_comparison(
     """
     params = place.params()
     reference = params.compare.reference
-    scores = compare_arms(cells, TestRecords.of(place), params.compare, reference)
+    scores = compare_arms(cells, HeldOutRecords.of(place), params.compare, reference)
     tables = [result_table(scores, reference), class_table(scores), selection_table(cells)]
     if (detected := detection_table(cells)) is not None:
         tables.append(detected)
@@ -75,7 +75,7 @@ def write_comparison(
 def show_comparison(cells: Sequence[FinishedCell], place: Workspace, console: Console) -> None:
     """Print the main table and what it says."""
     params = place.params()
-    scores = compare_arms(cells, TestRecords.of(place), params.compare, params.compare.reference)
+    scores = compare_arms(cells, HeldOutRecords.of(place), params.compare, params.compare.reference)
     rows = terminal_rows(scores)
     table = Table(*(rows[0] if rows else ()))
     for row in rows:

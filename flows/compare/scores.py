@@ -21,14 +21,14 @@ AUROC = ("ranking", "auroc_macro")
 
 
 @dataclass(frozen=True)
-class TestRecords:
+class HeldOutRecords:
     """Targets (N, 5) and patients (N,) of the test records, in the order of the cells' predictions."""
 
     targets: NDArray[np.bool_]
     patients: NDArray[np.int64]
 
     @classmethod
-    def of(cls, place: Workspace) -> "TestRecords":
+    def of(cls, place: Workspace) -> "HeldOutRecords":
         """From the outputs of `ingest` and `split`."""
         out = place.path / "out"
         roles = pd.read_parquet(out / "split" / "roles.parquet")
@@ -47,7 +47,7 @@ def arms_of(cells: Sequence[FinishedCell]) -> dict[str, list[FinishedCell]]:
 
 
 def compare_arms(
-    cells: Sequence[FinishedCell], test: TestRecords, params: CompareParams, reference: str
+    cells: Sequence[FinishedCell], test: HeldOutRecords, params: CompareParams, reference: str
 ) -> pd.DataFrame:
     """One row per arm, in the order of the cells.
 

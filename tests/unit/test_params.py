@@ -55,8 +55,16 @@ def test_every_knob_is_in_the_file() -> None:
         ("cohort.source", "mimic", ["cohort.source", "mimic"]),
         ("arms", {}, ["arms"]),
         ("explain.arm", "other", ["'explain.arm' is 'other'", "'arms' has baseline, erts"]),
-        ("arms.erts.selection", "best", ["'arms.erts.selection' is 'best'", "'selections' has erts_recommended"]),
-        ("arms.erts.selection", "random", ["'arms.erts.selection' is 'random'", "only 'veribeat compare' trains it"]),
+        (
+            "arms.erts.selection",
+            "best",
+            ["'arms.erts.selection' is 'best'", "'selections' has erts_recommended"],
+        ),
+        (
+            "arms.erts.selection",
+            "random",
+            ["'arms.erts.selection' is 'random'", "only 'veribeat compare' trains it"],
+        ),
         ("presets.short.patience", 3, ["'arms.erts'", "set 'presets.short.patience' to null"]),
         ("selections.full_matched.like", "random", ["'selections.full_matched.like' is 'random'"]),
         ("selections.random.sizes", [5, 5], ["'selections.random'", "either 'like' or 'sizes'"]),

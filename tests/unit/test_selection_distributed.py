@@ -64,7 +64,8 @@ def test_two_processes_select_what_one_selects(tmp_path: Path) -> None:
     alone = _selected(slice(0, RECORDS), tmp_path / "weights")
     assert 2 < len(alone) < RECORDS - 2
     processes = [
-        multiprocessing.get_context("spawn").Process(target=_process, args=(rank, tmp_path)) for rank in range(2)
+        multiprocessing.get_context("spawn").Process(target=_process, args=(rank, tmp_path))
+        for rank in range(2)
     ]
     for process in processes:
         process.start()
@@ -74,5 +75,7 @@ def test_two_processes_select_what_one_selects(tmp_path: Path) -> None:
     parts = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
     assert sorted(parts[0] + parts[1]) == alone
     # Not what each would select of its own part: the decision is over the whole batch.
-    apart = _selected(slice(0, 11), tmp_path / "weights") + _selected(slice(11, RECORDS), tmp_path / "weights")
+    apart = _selected(slice(0, 11), tmp_path / "weights") + _selected(
+        slice(11, RECORDS), tmp_path / "weights"
+    )
     assert sorted(apart) != alone

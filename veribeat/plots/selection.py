@@ -21,6 +21,9 @@ LEARNT_COLOUR = "#E5E5E5"
 STRIP_LEADS = ("I", "II", "V1", "V5")
 """Of a small picture of a record: limb and chest."""
 
+STRIP_MV = 2.0
+"""Height of the strip of a lead."""
+
 
 @dataclass(frozen=True)
 class DroppedRecord:
@@ -101,7 +104,7 @@ def focus_over_epochs(arms: Mapping[str, NDArray[np.float64]], banner: str | Non
 def dropped_records(records: Sequence[DroppedRecord], banner: str | None = None) -> Figure:
     """Draw leads I, II, V1 and V5 of each record, one below the other, two records side by side, on ECG paper.
 
-    A small square is 0.04 s and 0.1 mV, a large one 0.2 s and 0.5 mV; what goes beyond its strip is cut off.
+    A square is 0.2 s and 0.5 mV; what goes beyond its strip of 2 mV is cut off.
     """
     with drawing():
         rows = -(-len(records) // 2)
@@ -117,7 +120,7 @@ def dropped_records(records: Sequence[DroppedRecord], banner: str | None = None)
 
 def _draw_strip(axes: Axes, record: DroppedRecord) -> None:
     seconds = len(record.signal_mv) / SAMPLING_RATE
-    height = 1.5 * len(STRIP_LEADS)
+    height = STRIP_MV * len(STRIP_LEADS)
     axes.set_facecolor(PAPER_COLOUR)
     axes.set(xlim=(0, seconds), ylim=(-height, 0))
     grid = [((float(x), 0.0), (float(x), -height)) for x in np.arange(0, seconds + 0.01, 0.2)]
@@ -127,8 +130,8 @@ def _draw_strip(axes: Axes, record: DroppedRecord) -> None:
     time = np.arange(len(record.signal_mv)) / SAMPLING_RATE
     for place, lead in enumerate(STRIP_LEADS):
         trace = record.signal_mv[:, LEADS.index(lead)]
-        middle = -1.5 * (place + 0.5)
-        shown = np.clip(trace - np.median(trace), -0.9, 0.9)
+        middle = -STRIP_MV * (place + 0.5)
+        shown = np.clip(trace - np.median(trace), -STRIP_MV / 2, STRIP_MV / 2)
         axes.plot(time, middle + shown, color=INK, linewidth=0.5)
         axes.text(0.05, middle + 0.35, lead, fontsize=7, fontweight="bold", color=GREY)
     labels = " ".join(record.labels) or "no superclass"
