@@ -27,11 +27,14 @@ lint: install
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
+# One file of tests after the other in each process: tests of a file share what is slow to make.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
 test: lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 format: install
 	$(BIN)/ruff check --fix .
