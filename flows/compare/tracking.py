@@ -1,4 +1,4 @@
-"""Cells of a comparison as MLflow runs: one per cell below one per comparison, each logged once."""
+"""Cells of a comparison as MLflow runs, in an experiment of their own, each logged once."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -21,32 +21,32 @@ STEPS_PER_EPOCH = 100
 def log_cells(place: Workspace, name: str, cells: Sequence[FinishedCell], context: RunContext) -> None:
     """Log the cells of the comparison `name` that MLflow does not have.
 
+    The comparison is an experiment of its own without nested runs, so that MLflow's charts show all cells at once.
     Curves are there twice: under curves/ by epoch, and under by_cost/ by forward-equivalents, in hundredths of an epoch
     on all records, so that arms of different cost can be laid over each other.
     """
     quieten()
     from flows.tracking.store import Store  # takes seconds to import, and must come after `quieten`
 
-    store = Store(tracking_uri(place.path), f"{place.path.name}, comparisons", artifact_root(place.path))
-    runs = store.find({KEY: f"comparison {name}"})
-    parent = runs[0].info.run_id if runs else store.create(name, {KEY: f"comparison {name}"})
+    store = Store(
+        tracking_uri(place.path), f"{place.path.name}, comparison {name}", artifact_root(place.path)
+    )
     tags = context.code_tags()
     if context.prefect_flow_run:
         tags["prefect_flow_run"] = context.prefect_flow_run
     for cell in cells:
-        _log(store, cell, parent, tags)
-    store.finish(parent)
+        _log(store, cell, tags)
 
 
-def _log(store: "Store", cell: FinishedCell, parent: str, tags: dict[str, str]) -> None:
+def _log(store: "Store", cell: FinishedCell, tags: dict[str, str]) -> None:
     content = cell.content
     key = f"cell {content['cell']['key']}"
-    for run in store.find({KEY: key, "mlflow.parentRunId": parent}):
+    for run in store.find({KEY: key}):
         if store.is_finished(run):
             return
         store.delete(run.info.run_id)
     own = {KEY: key, "arm": cell.arm, "seed": str(cell.seed), "backbone": cell.backbone}
-    run_id = store.create(f"{cell.arm}, seed {cell.seed}", {**tags, **own}, parent)
+    run_id = store.create(f"{cell.arm}, seed {cell.seed}", {**tags, **own})
     params = flatten(
         {name: content["cell"][name] for name in ("arm", "backbone", "seed", "preset", "selection")}
     )

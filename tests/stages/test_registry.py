@@ -106,6 +106,31 @@ def test_only_the_chosen_backbone_is_a_dependency(params: Params) -> None:
     assert "models/backbones/registry.py" not in code_files(train)
 
 
+def test_an_arm_depends_on_its_own_selection_alone(params: Params) -> None:
+    strategies = "models/selection/strategies"
+    plain, erts = (code_files(_stage(params, f"train-{arm}")) for arm in ("baseline", "erts"))
+    assert f"{strategies}/full.py" in plain
+    assert not {f"{strategies}/erts.py", f"{strategies}/pdd.py"} & set(plain)
+    assert {f"{strategies}/erts.py", f"{strategies}/pdd.py"} <= set(erts)
+    assert f"{strategies}/infobatch.py" not in erts
+    assert not any("delineation" in file or "kurtosis" in file for file in (*plain, *erts))
+    assert "selections.erts_recommended" in _stage(params, "train-erts").params
+
+
+def test_records_are_delineated_only_where_it_is_used(params: Params) -> None:
+    def names(changed: Params) -> list[str]:
+        return [stage.name for stage in stages(changed)]
+
+    assert "delineate" not in names(params)
+    assert "delineate" in names(_asking(params, "delineate", always=True))
+    own = params.selections["erts_recommended"]
+    by_waves = own.model_copy(update={"root": own.root.model_copy(update={"focus": "physio"})})
+    selections = {**params.selections, "erts_recommended": by_waves}
+    asked = params.model_copy(update={"selections": selections})
+    assert "out/delineate/windows.npy" in _stage(asked, "train-erts").inputs
+    assert "out/delineate/windows.npy" not in _stage(asked, "train-baseline").inputs
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_registry_maps_a_name_to_the_module_of_that_name(name: str) -> None:
     """Stages do not depend on the registry's text, so it must not be free to choose."""

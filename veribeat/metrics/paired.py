@@ -3,8 +3,11 @@
 Patients are drawn as in `veribeat.metrics.bootstrap`; in each draw a metric is that of every seed, averaged over seeds,
 and the difference is that of the same draw. So an interval says how far a difference moves with other patients; with a
 few seeds it says little about other seeds, whose spread is given beside it.
+
+ECE is moved to where its estimate is, arm by arm, for the reason that `bootstrap` gives.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +16,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from veribeat.errors import InputError
-from veribeat.metrics.bootstrap import RESAMPLES_AT_A_TIME, Bootstrap, patient_weights, percentile_interval
+from veribeat.metrics.bootstrap import (
+    RESAMPLES_AT_A_TIME,
+    WIDENED_BY_NOISE,
+    Bootstrap,
+    patient_weights,
+    percentile_interval,
+)
 from veribeat.metrics.weighted import Scores, weighted_scores
 
 
@@ -22,11 +31,13 @@ class SeedScores:
     """Metrics of one way to train: (block, metric) -> values.
 
     `estimates` (S,), one per seed, on all records; `resampled` (R,), averaged over seeds, one per draw of patients.
-    NaN where a metric is undefined.
+    NaN where a metric is undefined, for the mean over seeds if it is so for one of them. `draws` stands for the records
+    and the draws of their patients: only scores in which it is the same are paired.
     """
 
     estimates: Scores
     resampled: Scores
+    draws: str
 
 
 def resampled_scores(
@@ -67,7 +78,11 @@ def resampled_scores(
         size = min(RESAMPLES_AT_A_TIME, bootstrap.resamples - first)
         drawn = of_seeds(patient_weights(patients, size, generator))
         parts.append({key: np.mean([scores[key] for scores in drawn], axis=0) for key in estimates})
-    return SeedScores(estimates, {key: np.concatenate([part[key] for part in parts]) for key in estimates})
+    resampled = {key: np.concatenate([part[key] for part in parts]) for key in estimates}
+    for key in WIDENED_BY_NOISE:
+        moved = resampled[key].mean() - estimates[key].mean()
+        resampled[key] = np.maximum(resampled[key] - moved, 0)
+    return SeedScores(estimates, resampled, _draws(targets, patients, bootstrap))
 
 
 def seed_averages(scores: SeedScores, level: float) -> pd.DataFrame:
@@ -90,14 +105,14 @@ def paired_difference(one: SeedScores, other: SeedScores, level: float) -> pd.Da
     Both must be of the same records and draws; `share_above_zero` is that of the draws in which `one` is higher.
 
     Raises:
-        InputError: they are of different numbers of draws.
+        InputError: they are of other records, patients or draws.
     """
+    if one.draws != other.draws:
+        raise InputError(
+            "Scores of different records or draws cannot be paired: draw both from the same with the same settings."
+        )
     rows = []
     for key, values in one.estimates.items():
-        if len(one.resampled[key]) != len(other.resampled[key]):
-            raise InputError(
-                "Scores of different numbers of draws cannot be paired: draw both with the same settings."
-            )
         difference = one.resampled[key] - other.resampled[key]
         defined = difference[~np.isnan(difference)]
         rows.append(
@@ -109,3 +124,12 @@ def paired_difference(one: SeedScores, other: SeedScores, level: float) -> pd.Da
             )
         )
     return pd.DataFrame(rows, columns=["block", "metric", "estimate", "low", "high", "share_above_zero"])
+
+
+def _draws(targets: ArrayLike, patients: ArrayLike, bootstrap: Bootstrap) -> str:
+    """SHA-256 of what makes two sets of scores comparable; the level is none of it."""
+    records = np.packbits(np.asarray(targets, dtype=bool)).tobytes()
+    # Patients are drawn by their place among the sorted names.
+    drawn_from = np.unique(np.asarray(patients), return_inverse=True)[1].astype(np.int64).tobytes()
+    settings = f"{bootstrap.resamples} {bootstrap.seed} ".encode()
+    return hashlib.sha256(settings + drawn_from + records).hexdigest()

@@ -3,6 +3,10 @@
 Clifford et al. 2012, Signal quality indices and data fusion for determining clinical acceptability of
 electrocardiograms: a clean ECG has rare high peaks, and so a kurtosis above 5; noise that fills the time brings it
 towards 3, that of a normal distribution, and mains or wander below.
+
+The index is of one lead there, and a classifier takes those of all 12; no one number for a record is defined. The mean
+is ours: unlike the median it falls with each lead that is poor or flat, but one lead with a high peak also raises it.
+An electrode that pops makes such a peak, which the kurtosis therefore does not tell from a QRS complex.
 """
 
 import numpy as np
