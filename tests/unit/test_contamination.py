@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from veribeat.conventions import LEADS
 from veribeat.errors import InputError
 from veribeat.simulation.contamination import KINDS, Contamination, add_noise, contaminate, flip_labels
+from veribeat.simulation.noise import TO_LEADS
 from veribeat.simulation.projection import INDEPENDENT, twelve_leads
 
 RECORDS = 200
@@ -56,6 +57,7 @@ def test_kinds_look_as_they_are_named() -> None:
     assert spectrum_below("baseline_wander", 1) > 0.95
     assert spectrum_below("muscle", 10) < 0.3
     assert 0.2 < spectrum_below("electrode_pop", 1) < 0.98
+    assert 0.5 < spectrum_below("motion", 5) < 0.95  # more than muscles
 
 
 def test_noise_is_clipped_to_what_can_be_stored() -> None:
@@ -94,14 +96,38 @@ def test_noise_depends_on_the_record_and_not_on_its_place(
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(labels, labels_again)
     assert table.equals(table_again)
-    everything = replace(SOME, record_share=1.0, snr_db=(0.0, 0.0))
+    shuffled = np.random.default_rng(2).permutation(RECORDS)
+    elsewhere, labels_elsewhere, table_elsewhere = contaminate(signals, shuffled, targets[shuffled], SOME)
+    np.testing.assert_array_equal(elsewhere, first[shuffled])
+    np.testing.assert_array_equal(labels_elsewhere, labels[shuffled])
+    assert table_elsewhere.equals(table.iloc[shuffled].reset_index(drop=True))
+    everything = replace(SOME, record_share=1.0)
     whole, _, of_whole = contaminate(signals, rows, targets, everything)
     half, _, of_half = contaminate(signals, rows[:100], targets[:100], everything)
     same = np.flatnonzero(of_whole["noise"].to_numpy()[:100] == of_half["noise"].to_numpy())
     assert len(same) > 10
     np.testing.assert_array_equal(whole[same], half[same])
+    np.testing.assert_array_equal(of_whole["snr_db"][:100], of_half["snr_db"])
     other, _, _ = contaminate(signals, rows, targets, replace(SOME, seed=4))
     assert not np.array_equal(first, other)
+
+
+def test_noise_is_drawn_for_the_row_and_not_for_the_place_in_a_list(
+    cohort: tuple[NDArray[np.int16], NDArray[np.bool_]],
+) -> None:
+    signals, targets = cohort
+    everything = replace(SOME, record_share=1.0, snr_db=(0.0, 0.0))
+    rows = np.arange(RECORDS)
+    whole, _, of_whole = contaminate(signals, rows, targets, everything)
+    later, _, of_later = contaminate(signals, rows[60:160], targets[60:160], everything)
+    same = np.flatnonzero(of_whole["noise"].to_numpy()[60:160] == of_later["noise"].to_numpy())
+    assert len(same) > 10
+    np.testing.assert_array_equal(whole[60:160][same], later[same])
+
+
+def test_what_all_electrodes_share_is_in_no_lead_and_each_of_them_is_in_some() -> None:
+    assert np.abs(TO_LEADS.sum(axis=1)).max() < 1e-12
+    assert (TO_LEADS != 0).any(axis=0).all()
 
 
 def test_a_flipped_record_has_the_labels_of_another() -> None:
@@ -121,5 +147,7 @@ def test_what_cannot_be_is_refused(cohort: tuple[NDArray[np.int16], NDArray[np.b
     for wrong in (replace(SOME, record_share=1.5), replace(SOME, snr_db=(3.0, 0.0))):
         with pytest.raises(InputError, match="is not possible"):
             contaminate(signals, np.arange(RECORDS), targets, wrong)
+    with pytest.raises(InputError, match="for 200 records"):
+        contaminate(signals, np.arange(RECORDS), targets[:9], SOME)
     with pytest.raises(InputError, match="There is no noise 'rain'"):
         add_noise(_record(), "rain", 0.0, np.random.default_rng(0))

@@ -20,6 +20,9 @@ KINDS: Final = ("baseline_wander", "muscle", "electrode_pop", "motion")
 """Slow drift of every electrode; muscle noise of every electrode; one electrode that jumps and comes back; several that
 move at once while the muscles work."""
 
+MUSCLE_IN_MOTION = 0.05
+"""Level of muscle noise against that of the moving electrodes, which rest most of the time: a fifth of the power."""
+
 LIMIT = np.iinfo(np.int16)
 
 
@@ -54,26 +57,47 @@ def contaminate(
 
     Raises:
         InputError: a share is not from 0 to 1, the lowest ratio is above the highest, or all records that should get
-            other labels have the same.
+            other labels have the same, or there are targets of other records.
+    """
+    if targets.shape[:1] != (len(rows),):
+        raise InputError(f"There are targets {targets.shape} for {len(rows)} records; give a row for each.")
+    # In ascending order of the rows, so that the order they come in changes nothing.
+    order = np.argsort(rows, kind="stable")
+    ascending = rows[order]
+    kinds, flipped = choose_contaminated(ascending, contamination)
+    labels = flip_labels(targets[order], flipped, np.random.default_rng([contamination.seed, 1]))
+    back = np.argsort(order, kind="stable")
+    kinds, flipped, labels = kinds[back], flipped[back], labels[back]
+
+    changed = np.ascontiguousarray(signals[rows])
+    snr_db = np.full(len(rows), np.nan)
+    for place in np.flatnonzero(kinds != ""):
+        random = np.random.default_rng([contamination.seed, 2, int(rows[place])])
+        snr_db[place] = random.uniform(*contamination.snr_db)
+        changed[place] = add_noise(changed[place], str(kinds[place]), float(snr_db[place]), random)
+    return changed, labels, pd.DataFrame({"row": rows, "noise": kinds, "snr_db": snr_db, "flipped": flipped})
+
+
+def choose_contaminated(
+    rows: NDArray[np.integer], contamination: Contamination
+) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
+    """Kind of noise per record, (n,) of KINDS or "", each kind as often, and which get other labels, (n,) bool.
+
+    Both are drawn independently. They depend on how many records there are and on their order; `contaminate` sorts.
+
+    Raises:
+        InputError: a share is not from 0 to 1, or the lowest ratio is above the highest.
     """
     low, high = contamination.snr_db
     if not (0 <= contamination.record_share <= 1 and 0 <= contamination.label_share <= 1 and low <= high):
         raise InputError(f"{contamination} is not possible: shares are from 0 to 1, and snr_db ascends.")
-    choose, flip = (np.random.default_rng([contamination.seed, stream]) for stream in range(2))
-    noisy, flipped = np.zeros((2, len(rows)), dtype=bool)
+    choose = np.random.default_rng([contamination.seed, 0])
+    flipped = np.zeros(len(rows), dtype=bool)
     chosen = choose.permutation(len(rows))[: round(contamination.record_share * len(rows))]
-    noisy[chosen] = True
     flipped[choose.permutation(len(rows))[: round(contamination.label_share * len(rows))]] = True
     kinds = np.full(len(rows), "", dtype=object)
     kinds[chosen] = [KINDS[place % len(KINDS)] for place in range(len(chosen))]  # each as often
-    snr_db = np.where(noisy, choose.uniform(low, high, len(rows)), np.nan)
-
-    changed = np.ascontiguousarray(signals[rows])
-    for place in np.flatnonzero(noisy):
-        random = np.random.default_rng([contamination.seed, 2, int(rows[place])])
-        changed[place] = add_noise(changed[place], str(kinds[place]), float(snr_db[place]), random)
-    table = pd.DataFrame({"row": rows, "noise": kinds, "snr_db": snr_db, "flipped": flipped})
-    return changed, flip_labels(targets, flipped, flip), table
+    return kinds, flipped
 
 
 def add_noise(
@@ -125,7 +149,7 @@ def _electrode_noise(kind: str, random: np.random.Generator) -> NDArray[np.float
     elif kind == "motion":
         for electrode in random.permutation(len(ELECTRODES))[:4]:
             electrodes[0, electrode] += electrode_motion(one, random)[0]
-        electrodes += muscle_noise(0.3 * one, random)
+        electrodes += muscle_noise(MUSCLE_IN_MOTION * one, random)
     else:
         raise InputError(f"There is no noise '{kind}', only {', '.join(KINDS)}.")
     independent = np.swapaxes(TO_LEADS @ electrodes, 1, 2)
