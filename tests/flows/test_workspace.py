@@ -68,7 +68,7 @@ def test_set_edits_the_file_and_keeps_its_comments(workspace: Workspace) -> None
 
 def test_set_can_add_an_arm(workspace: Workspace) -> None:
     workspace.set_params(["arms.residual={backbone: resnet1d, preset: crops, seed: 2}"])
-    assert sorted(workspace.params().arms) == ["baseline", "residual"]
+    assert sorted(workspace.params().arms) == ["baseline", "erts", "residual"]
     assert workspace.params().arms["residual"].seed == 2
     assert "train-residual" in [stage.name for stage in workspace.stages()]
 
