@@ -58,7 +58,7 @@ def test_every_knob_is_in_the_file() -> None:
         (
             "arms.erts.selection",
             "best",
-            ["'arms.erts.selection' is 'best'", "'selections' has erts_recommended"],
+            ["'arms.erts.selection' is 'best'", "'selections' has erts_beat_coherence, erts_physio"],
         ),
         (
             "arms.erts.selection",
