@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from veribeat.conventions import SUPERCLASSES
@@ -11,6 +12,7 @@ from veribeat.plots.comparison import (
     curves_by_cost,
     quality_against_cost,
     recall_by_class,
+    spread,
 )
 from veribeat.plots.selection import DroppedRecord, dropped_records, focus_over_epochs, selection_over_epochs
 from veribeat.plots.svg import svg_text
@@ -59,11 +61,58 @@ def test_the_same_numbers_make_the_same_figure(name: str) -> None:
     assert svg_text(_figures()[name]) == svg_text(_figures()[name])
 
 
+def _names(axes: Axes) -> dict[str, float]:
+    """Arm -> place of its label, in heights of the axes."""
+    return {text.get_text(): text.get_position()[1] for text in axes.texts if text.get_text()}
+
+
 def test_arms_can_be_told_apart() -> None:
-    (legend,) = _figures()["quality"].legends
-    looks = {(handle.get_color(), handle.get_marker()) for handle in legend.get_lines()}
-    assert len(looks) == len(ARMS)
-    assert [text.get_text() for text in legend.get_texts()] == ARMS
+    axes = _figures()["quality"].axes[0]
+    looks = [
+        (line.get_color(), line.get_marker()) for line in axes.lines if line.get_transform() == axes.transAxes
+    ]
+    assert len(set(looks)) == len(looks) == len(ARMS)
+    assert list(_names(axes)) == ARMS
+
+
+@pytest.mark.parametrize("name", ["quality", "curves"])
+def test_labels_overlap_neither_each_other_nor_the_next_panel(name: str) -> None:
+    figure = _figures()[name]
+    figure.canvas.draw()
+    boxes = [
+        text.get_window_extent() for axes in figure.axes for text in axes.texts if text.get_text() in ARMS
+    ]
+    assert len(boxes) == len(ARMS) * len(figure.axes)
+    assert not any(one.overlaps(other) for k, one in enumerate(boxes) for other in boxes[:k])
+    width, height = figure.get_size_inches() * figure.dpi
+    assert all(0 <= box.x0 and box.x1 <= width and 0 <= box.y0 and box.y1 <= height for box in boxes)
+
+
+def test_labels_stand_in_the_order_of_quality() -> None:
+    assert list(_names(_figures()["quality"].axes[0]).values()) == sorted(
+        _names(_figures()["quality"].axes[0]).values()
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "pitch", "expected"),
+    [
+        ([0.2, 0.8], 0.1, [0.2, 0.8]),  # far apart: where they want to be
+        ([0.5, 0.5], 0.2, [0.4, 0.6]),  # both give way
+        ([0.8, 0.2, 0.8], 0.1, [0.75, 0.2, 0.85]),
+        ([0.95, 1.0], 0.2, [0.8, 1.0]),  # not beyond the end
+        ([0.9, np.nan], 0.3, [0.9, 0.0]),
+        ([0.5, 0.5, 0.5], 0.6, [0.0, 0.6, 1.2]),  # there is no room
+    ],
+)
+def test_places_are_apart_and_near_to_what_is_wanted(
+    wanted: list[float], pitch: float, expected: list[float]
+) -> None:
+    assert spread(np.array(wanted), pitch) == pytest.approx(expected)
+
+
+def _dashed(axes: Axes) -> list[float]:
+    return sorted(float(line.get_xdata()[0]) for line in axes.lines if line.get_linestyle() == "--")
 
 
 def test_quality_is_where_it_belongs_and_the_reference_is_a_cross_of_lines() -> None:
@@ -75,8 +124,41 @@ def test_quality_is_where_it_belongs_and_the_reference_is_a_cross_of_lines() -> 
         if line.get_markersize() == 7 and len(line.get_xydata()) == 1
     ]
     assert [3.0 * 4 + 3, 0.74] in [[x, round(y, 6)] for x, y in marked]
-    dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
-    assert sorted(float(line.get_xdata()[0]) for line in dashed) == [0.0, 9.0]
+    assert _dashed(axes) == [0.0, 9.0]
+    (upper,) = axes.child_axes
+    figure.canvas.draw()
+    assert np.array(upper.get_xlim()) == pytest.approx(np.array(axes.get_xlim()) / 9)
+
+
+def test_without_the_reference_there_is_nothing_to_compare_with() -> None:
+    axes = quality_against_cost(_points(), "another", "macro-F1").axes[1]
+    assert _dashed(axes) == []
+    assert not axes.child_axes
+
+
+def _lines(figure: Figure, width: float) -> list[list[list[float]]]:
+    return [line.get_xydata().tolist() for line in figure.axes[0].lines if line.get_linewidth() == width]
+
+
+def test_the_line_of_an_arm_is_the_mean_of_its_seeds_while_all_last() -> None:
+    one = ArmCurve(np.array([1.0, 2.0]), np.array([0.2, 0.4]))
+    longer = ArmCurve(np.array([3.0, 4.0, 5.0]), np.array([0.4, 0.8, 0.9]))
+    figure = curves_by_cost({"arm": [one, longer], "alone": [one]}, "F1", "cost")
+    mean, alone = (np.array(line) for line in _lines(figure, 1.5)[:2])
+    assert mean == pytest.approx(np.array([[2, 0.3], [3, 0.6]]))
+    assert alone == pytest.approx(np.array([[1, 0.2], [2, 0.4]]))
+    assert len(_lines(figure, 0.5)) == 2  # a single seed is its own mean
+
+
+def test_only_long_runs_are_cut_off_and_the_axis_says_so() -> None:
+    def axes(epochs: int) -> Axes:
+        curve = ArmCurve(np.arange(epochs) + 1.0, np.linspace(0, 1, epochs))
+        return curves_by_cost({"arm": [curve]}, "F1", "cost").axes[0]
+
+    assert axes(5).get_ylim()[0] < 0
+    assert axes(5).get_ylabel() == "F1"
+    assert axes(11).get_ylim()[0] == pytest.approx(0.2)
+    assert axes(11).get_ylabel() == "F1 (lowest fifth cut off)"
 
 
 def test_shares_add_up_from_kept_to_learnt() -> None:
