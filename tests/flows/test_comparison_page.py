@@ -62,6 +62,12 @@ def cells(tmp_path: Path, targets: NDArray[np.bool_]) -> list[FinishedCell]:
     ]
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages without figures, for tests of their words: drawing takes most of a page's time."""
+    monkeypatch.setattr("flows.compare.page.comparison_figures", lambda *_: {})
+
+
 def _scores(cells: list[FinishedCell], place: Workspace) -> pd.DataFrame:
     return compare_arms(cells, HeldOutRecords.of(place), place.params().compare, "full").set_index("arm")
 
@@ -124,6 +130,7 @@ def test_conclusions_are_made_from_the_numbers(cells: list[FinishedCell], place:
     assert by_arm["same"].endswith(": not told apart. This is of the only seed that both have.")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_cannot_be_compared_is_said(
     tmp_path: Path, targets: NDArray[np.bool_], place: Workspace
 ) -> None:
@@ -210,13 +217,13 @@ def test_the_page_holds_every_arm_and_fetches_nothing(
     assert "Simulated records." in text
     assert "dropped most often" in text
     assert "Epochs are fixed: 3. Kept is" in text
-    assert "Not complete" not in Page(write_comparison(tmp_path, cells, place, []).read_text()).text
     table = pd.read_csv(tmp_path / "comparison.csv")
     assert table["arm"].tolist() == ["full", "best", "worst", "same"]
     assert set(table["backbone"]) == {"cnn_gru_flow"}
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_backbones_are_compared_apart(
     cells: list[FinishedCell], place: Workspace, targets: NDArray[np.bool_], tmp_path: Path
 ) -> None:
@@ -243,6 +250,7 @@ def test_a_page_without_cells_says_so(place: Workspace, tmp_path: Path) -> None:
     assert console.export_text().strip() == "Nothing is trained yet."
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_summary_tells_what_arms_do_not_share(
     tmp_path: Path, targets: NDArray[np.bool_], place: Workspace
 ) -> None:
@@ -253,6 +261,7 @@ def test_the_summary_tells_what_arms_do_not_share(
         make_cell(tmp_path, arm, 1, targets, skill=0.5) for arm in ("full", "shorter", "infobatch")
     )
     assert "over, and loss." in text(full)
+    assert "Not complete" not in text(full)
     shorter.content["cell"]["preset"]["max_epochs"] = 2
     assert "Epochs are fixed: 3, but 2 of shorter. Kept" in text(full, shorter)
     assert "same loss, which infobatch weights by record" in text(full, infobatch)

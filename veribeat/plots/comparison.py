@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
 
 from veribeat.conventions import SUPERCLASSES
@@ -155,7 +155,14 @@ def _cross(axes: Axes, own: ArmPoint, name: str, reference: str) -> None:
     axes.axhline(own.quality, color=GREY, linewidth=1, linestyle=(0, (4, 2)))
     axes.axvline(cost, color=GREY, linewidth=1, linestyle=(0, (4, 2)))
     if cost > 0:
-        upper = axes.secondary_xaxis("top", functions=(lambda x: x / cost, lambda x: x * cost))
+
+        def multiple(x: ArrayLike) -> ArrayLike:
+            return np.asarray(x, dtype=np.float64) / cost
+
+        def absolute(x: ArrayLike) -> ArrayLike:
+            return np.asarray(x, dtype=np.float64) * cost
+
+        upper = axes.secondary_xaxis("top", functions=(multiple, absolute))
         upper.set_xlabel(f"as a multiple of {reference}'s", fontsize=LABEL_SIZE, color=GREY)
         upper.tick_params(labelsize=LABEL_SIZE, colors=GREY)
 
