@@ -170,11 +170,11 @@ def test_the_table_holds_quality_differences_and_all_three_costs(
 def test_shares_are_of_all_records_and_of_the_epochs_that_leave_some_out(
     tmp_path: Path, targets: NDArray[np.bool_], cells: list[FinishedCell]
 ) -> None:
-    short = make_cell(tmp_path / "short", "short", 1, targets, skill=0.5, trained=(10, 10, 4))
+    short = make_cell(tmp_path / "short", "short", 1, targets, skill=0.5, trained=(10, 10, 7))
     some = selection_table([*cells, short])
     by_arm = {row[0]: dict(zip(some.columns, row, strict=True)) for row in some.rows}
     assert "full" not in by_arm
-    assert by_arm["short"]["kept"] == "0.400"  # (10 + 10 + 4) / 3 of 20
+    assert by_arm["short"]["kept"] == "0.450"  # (10 + 10 + 7) / 3 of 20
     assert (by_arm["best"]["epochs that select"], by_arm["best"]["kept"]) == ("2", "0.500")
     assert (by_arm["worst"]["dropped"], by_arm["worst"]["all-zero maps"]) == ("0.100", "0.2500")
     assert (by_arm["best"]["always dropped"], by_arm["best"]["all-zero maps"]) == ("", "")

@@ -144,7 +144,7 @@ def _lines(figure: Figure, width: float) -> list[list[list[float]]]:
 def test_the_line_of_an_arm_is_the_mean_of_its_seeds_while_all_last() -> None:
     one = ArmCurve(np.array([1.0, 2.0]), np.array([0.2, 0.4]))
     longer = ArmCurve(np.array([3.0, 4.0, 5.0]), np.array([0.4, 0.8, 0.9]))
-    figure = curves_by_cost({"arm": [one, longer], "alone": [one]}, "F1", "cost")
+    figure = curves_by_cost({"arm": [longer, one], "alone": [one]}, "F1", "cost")
     mean, alone = (np.array(line) for line in _lines(figure, 1.5)[:2])
     assert mean == pytest.approx(np.array([[2, 0.3], [3, 0.6]]))
     assert alone == pytest.approx(np.array([[1, 0.2], [2, 0.4]]))

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
-from veribeat.signal.kurtosis_sqi import kurtosis_sqi
 
 from models.batches import StoredSignals
 from models.selection.choice import Seen
 from models.selection.strategies.pdd import Pdd
 from veribeat.conventions import UNITS_PER_MV
+from veribeat.signal.kurtosis_sqi import kurtosis_sqi
 
 RECORDS_AT_A_TIME = 256
 
