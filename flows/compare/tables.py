@@ -115,7 +115,8 @@ def settings_table(cells: Sequence[FinishedCell]) -> ResultTable:
     """The settings of each arm; where its seeds differ, as in what another arm's cost decides, those of each seed."""
     blocks = {arm: _settings(own) for arm, own in arms_of(cells).items()}
     keys = dict.fromkeys(key for block in blocks.values() for key in block)
-    rows = tuple((key, *(block.get(key, "") for block in blocks.values())) for key in keys)
+    rows = tuple((key, *(block.get(key, "") for block in blocks.values())) for key in sorted(keys))
+    rows = tuple(row for row in rows if any(row[1:]))
     note = "With semicolons between them: of each seed in turn, where they differ."
     differ = any(";" in cell for row in rows for cell in row[1:])
     return ResultTable("Settings", ("setting", *blocks), rows, note if differ else "")

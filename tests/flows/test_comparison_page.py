@@ -196,13 +196,14 @@ def test_settings_that_differ_by_seed_are_all_shown(tmp_path: Path, targets: NDA
     own = [make_cell(tmp_path, "matched", seed, targets, skill=0.5) for seed in (1, 2)]
     own[1].content["cell"]["preset"]["max_epochs"] = 7
     for cell in own:
-        cell.content["cell"]["selection"]["sizes"] = [20, 5, 9]
+        cell.content["cell"]["selection"] |= {"sizes": [20, 5, 9], "like": None}
     table = settings_table(own)
     settings = dict(table.rows)  # type: ignore[arg-type]
     assert settings["preset/max_epochs"] == "3; 7"
     assert settings["preset/batch_size"] == "8"
     assert settings["selection/sizes"] == "5 to 20"
     assert settings["seeds"] == "1, 2"
+    assert "selection/like" not in settings  # nobody has it
     assert settings_table(own[:1]).note == ""
     assert table.note
 
