@@ -49,7 +49,7 @@ def comparison_figures(
                 "forward-equivalents, in epochs on all records",
                 banner,
             ),
-            "Validation macro-F1 after each epoch at its own thresholds, by what was spent till then; a line per seed.",
+            "Validation macro-F1 after each epoch at its own thresholds, by what was spent till then.",
         ),
         "recall_by_class": (
             recall_by_class(
@@ -125,7 +125,7 @@ def _shares(arms: dict[str, list[FinishedCell]]) -> dict[str, dict[str, np.ndarr
         tables = [cell.epochs for cell in own]
         if all(table["phase"].isin(["full", "revision"]).all() for table in tables):
             continue
-        records = max(int(table["trained"].max()) for table in tables)
+        records = len(own[0].arrays["kept"])
         shares[arm] = {
             name: np.mean([table[column].to_numpy(dtype=np.float64) for table in tables], axis=0) / records
             for name, column in {"kept": "trained", "dropped": "dropped"}.items()
@@ -144,21 +144,31 @@ def _focus(arms: dict[str, list[FinishedCell]]) -> dict[str, np.ndarray]:
 
 
 def _most_dropped(own: Sequence[FinishedCell], place: Workspace) -> list[DroppedRecord]:
-    """The records that all seeds together dropped most often; of equal ones those least often a candidate."""
-    listed = pd.DataFrame([row for cell in own for row in cell.content["most_dropped"]])
-    if listed.empty:
-        return []
-    totals = listed.groupby("ecg_id", as_index=False)[["dropped", "considered"]].sum()
-    worst = totals.sort_values(["dropped", "considered", "ecg_id"], ascending=[False, True, True]).head(
-        MOST_SHOWN
+    """The records that all seeds together dropped most often; of equal ones some that are drawn, not the first."""
+    out = place.path / "out"
+    learning = pd.read_parquet(out / "split" / "learning.parquet")
+    totals = pd.DataFrame(
+        {
+            # The list in the JSON file ends after 50 records per seed, so that sums over it would be too low.
+            **{
+                name: sum(cell.arrays[name].astype(np.int64) for cell in own)
+                for name in ("dropped", "considered")
+            },
+            "row": learning.loc[learning["train"], "row"].to_numpy(),
+        }
     )
-    out = place.path / "out" / "ingest"
-    records = pd.read_parquet(out / "records.parquet", columns=["ecg_id", *SUPERCLASSES])
-    signals = np.load(out / "signals.npy", mmap_mode="r")
-    rows = pd.Index(records["ecg_id"]).get_indexer(pd.Index(worst["ecg_id"]))
+    totals["lot"] = np.random.default_rng(0).permutation(len(totals))
+    worst = totals[totals["dropped"] > 0].sort_values(
+        ["dropped", "considered", "lot"], ascending=[False, True, True]
+    )[:MOST_SHOWN]
+    if worst.empty:
+        return []
+    records = pd.read_parquet(out / "ingest" / "records.parquet", columns=["ecg_id", *SUPERCLASSES])
+    signals = np.load(out / "ingest" / "signals.npy", mmap_mode="r")
+    rows = worst["row"].to_numpy()
     return [
         DroppedRecord(
-            int(row["ecg_id"]),
+            int(records["ecg_id"].iloc[place_of]),
             tuple(name for name in SUPERCLASSES if records[name].iloc[place_of]),
             int(row["dropped"]),
             int(row["considered"]),

@@ -11,6 +11,7 @@ from fabricated_cells import make_cell
 from numpy.typing import NDArray
 from rich.console import Console
 
+from flows.compare.figures import _most_dropped
 from flows.compare.ledger import FinishedCell
 from flows.compare.page import conclusions, show_comparison, write_comparison
 from flows.compare.scores import HeldOutRecords, compare_arms
@@ -66,6 +67,15 @@ def cells(tmp_path: Path, targets: NDArray[np.bool_]) -> list[FinishedCell]:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages without figures, for tests of their words: drawing takes most of a page's time."""
     monkeypatch.setattr("flows.compare.page.comparison_figures", lambda *_: {})
+
+
+def test_the_records_dropped_most_often_are_counted_over_all_seeds(
+    cells: list[FinishedCell], place: Workspace
+) -> None:
+    own = [cell for cell in cells if cell.arm == "worst"]
+    found = _most_dropped(own, place)
+    assert [(record.ecg_id, record.dropped, record.considered) for record in found] == [(1, 4, 6), (2, 2, 6)]
+    assert _most_dropped([cell for cell in cells if cell.arm == "full"], place) == []
 
 
 def _scores(cells: list[FinishedCell], place: Workspace) -> pd.DataFrame:

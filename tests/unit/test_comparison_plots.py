@@ -165,7 +165,7 @@ def test_only_long_runs_are_cut_off_and_the_axis_says_so() -> None:
 def test_shares_add_up_from_kept_to_learnt() -> None:
     axes = _figure("selection").axes[0]
     heights = {container.get_label(): container[0].get_height() for container in axes.containers}
-    assert heights == pytest.approx({"learnt": 1.0, "dropped by the filter": 0.2, "trained on": 0.4})
+    assert heights == pytest.approx({"not a candidate": 1.0, "dropped by the filter": 0.2, "trained on": 0.4})
     dropped = next(c for c in axes.containers if c.get_label() == "dropped by the filter")
     assert dropped[0].get_y() == 0.4
 

@@ -16,7 +16,7 @@ from veribeat.plots.style import GREY, add_banner, drawing, new_figure
 
 KEPT_COLOUR = "#0072B2"
 DROPPED_COLOUR = "#D55E00"
-LEARNT_COLOUR = "#E5E5E5"
+OTHER_COLOUR = "#E5E5E5"
 
 STRIP_LEADS = ("I", "II", "V1", "V5")
 """Of a small picture of a record: limb and chest."""
@@ -39,7 +39,7 @@ class DroppedRecord:
 def selection_over_epochs(
     arms: Mapping[str, Mapping[str, NDArray[np.float64]]], banner: str | None = None
 ) -> Figure:
-    """Draw for each arm the shares of the training records that each epoch kept, dropped, and took for learnt.
+    """Draw for each arm which shares of the training records an epoch trained on, and which its filter dropped.
 
     Args:
         arms: arm -> kept and dropped, shares of all records, (epochs,) each.
@@ -49,7 +49,7 @@ def selection_over_epochs(
         figure, panels = _panels(len(arms), height=2.0)
         for axes, (arm, shares) in zip(panels, arms.items(), strict=False):
             epochs = np.arange(len(shares["kept"]))
-            axes.bar(epochs, np.ones(len(epochs)), 1.0, color=LEARNT_COLOUR, label="learnt")
+            axes.bar(epochs, np.ones(len(epochs)), 1.0, color=OTHER_COLOUR, label="not a candidate")
             axes.bar(
                 epochs,
                 shares["dropped"],
