@@ -211,8 +211,7 @@ def test_ctrl_c_ends_at_once_and_the_next_download_goes_on(server: FileServer, f
             assert time.monotonic() < deadline, "the other files never came"
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        # Less than the 30 s for which a read may wait; tests run beside this one.
-        out, error = process.communicate(timeout=25)
+        out, error = process.communicate(timeout=10)
     finally:
         process.kill()
     assert (process.returncode, out) == (130, "")
