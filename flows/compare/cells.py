@@ -1,7 +1,7 @@
 """The cells of a comparison: what each trains, in which order, and the key that it is filed under."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -190,7 +190,7 @@ def curves(cell: FinishedCell) -> Iterable[tuple[int, Mapping[str, float]]]:
 
 def names(value: str) -> tuple[str, ...]:
     """The parts of a list such as "full,erts"; raises InputError when it is empty or repeats a name."""
-    found: Sequence[Any] = [part.strip() for part in value.split(",") if part.strip()]
+    found = [part.strip() for part in value.split(",") if part.strip()]
     if not found or len(set(found)) != len(found):
         raise InputError(
             f"'{value}' should be names of selections, each once, such as full,erts_recommended."
