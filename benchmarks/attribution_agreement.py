@@ -18,13 +18,9 @@ from rich.table import Table
 from torch import nn
 
 from tasks.explained import Explained, Sources
+from veribeat.attribution.base import Attribution, Background, make_background
 from veribeat.attribution.draws import Draws, Sampling, make_draws
-from veribeat.attribution.expected_gradients import (
-    Attribution,
-    Background,
-    expected_gradients,
-    make_background,
-)
+from veribeat.attribution.expected_gradients import expected_gradients
 from veribeat.attribution.shap_reference import shap_gradients
 
 Method = Callable[[nn.Module, NDArray[np.float32], Background, list[int], Draws, int], Attribution]

@@ -1,6 +1,5 @@
 """`veribeat explain`: why one recording is predicted as it is, and what would have to change."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +10,13 @@ from flows.explained_arm import explained_arm, require
 from flows.explanation_files import Answer, Asked, write_explanation
 from flows.folders import new_folder
 from flows.workspace import Workspace
-from models.explanation import BackgroundDraws, ExplanationSettings, explain
+from models.attribution import without_shap
+from models.explanation import AttributionPlan, ExplanationSettings, explain
 from tasks.counterfactuals import measure_settings, search_settings
 from tasks.explained import Explained
 from tasks.params.attribute import AttributeParams
 from tasks.params.counterfactuals import CounterfactualsParams
 from tasks.stage import digest
-from veribeat.attribution.draws import make_draws
-from veribeat.attribution.expected_gradients import batch_size
 from veribeat.conventions import SAMPLING_RATE, SUPERCLASSES
 from veribeat.counterfactual.plausibility import amplitude_range
 from veribeat.counterfactual.targets import names_of
@@ -73,7 +71,7 @@ def _answer(place: Workspace, asked: Asked) -> Answer:
             asked.target,
             asked.method,
             _settings(params.counterfactuals, explained, asked.ecg_id),
-            _background(params.attribute, explained, asked.ecg_id),
+            _plan(params.attribute, explained, asked.ecg_id),
         ),
         params.cohort.simulated,
     )
@@ -107,16 +105,12 @@ def _settings(params: CounterfactualsParams, explained: Explained, ecg_id: int |
     )
 
 
-def _background(params: AttributeParams, explained: Explained, ecg_id: int | None) -> BackgroundDraws:
-    """The draws that the stage `attribute` makes for this record, and of the background only what they need."""
-    rows = explained.rows("background")
-    seed = (params.seed, FILE_SEED if ecg_id is None else ecg_id)
-    draws = make_draws(params.draws, params.replicates, len(rows), params.sampling, seed)
-    needed, places = np.unique(draws.backgrounds, return_inverse=True)
-    return BackgroundDraws(
-        explained.signals_mv(rows[needed]),
-        replace(draws, backgrounds=places),
-        batch_size(params.draws),
+def _plan(params: AttributeParams, explained: Explained, ecg_id: int | None) -> AttributionPlan:
+    """The attributions that the stage `attribute` makes of this record."""
+    return AttributionPlan(
+        explained.signals_mv(explained.rows("background")),
+        without_shap(params.settings()),
+        (params.seed, FILE_SEED if ecg_id is None else ecg_id),
     )
 
 

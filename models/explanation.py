@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.attribution import attribute_record
 from models.black_box import black_box
 from models.bundle import Classifier
-from veribeat.attribution.draws import Draws
-from veribeat.attribution.expected_gradients import Attribution, expected_gradients, make_background
+from veribeat.attribution.base import Attribution, batch_size, make_background
+from veribeat.attribution.settings import AttributionSettings
 from veribeat.conventions import LEADS, SAMPLING_RATE, SUPERCLASSES
 from veribeat.counterfactual.evaluation import EvaluationSettings, Metrics, evaluate
 from veribeat.counterfactual.methods import (
@@ -44,12 +45,12 @@ class ExplanationSettings:
 
 
 @dataclass(frozen=True)
-class BackgroundDraws:
-    """What attributions compare with: records (M, 1000, 12) in mV, and the draws among them, `batch` at a time."""
+class AttributionPlan:
+    """How attributions are made: with which background records (M, 1000, 12) in mV, and the query's own seed."""
 
-    signals_mv: NDArray[np.float32]
-    draws: Draws
-    batch: int
+    background_mv: NDArray[np.float32]
+    settings: AttributionSettings
+    seed: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Explanation:
     metrics: Metrics
     edits: tuple[Edit, ...]
     attributions: ClassAttributions | None
-    """None without a background."""
+    """None where they were not asked for."""
 
     @property
     def decisive(self) -> str:
@@ -99,7 +100,7 @@ def explain(
     target: Sequence[str] | None,
     method: str,
     settings: ExplanationSettings,
-    background: BackgroundDraws | None = None,
+    plan: AttributionPlan | None = None,
 ) -> Explanation:
     """Explain the prediction of `classifier` for one recording.
 
@@ -110,10 +111,11 @@ def explain(
         target: superclasses that must be predicted, and no others; None: `targets.default_target`.
         method: one of METHODS.
         settings: of the counterfactual and its metrics.
-        background: of the attributions; None leaves them out.
+        plan: of the attributions; None leaves them out.
 
     Raises:
-        InputError: unknown method or superclass, the target is predicted already, no prototype has a superclass of it.
+        InputError: unknown method or superclass, the target is predicted already, no prototype has a superclass of it,
+            or what `attribute_record` says.
     """
     if method not in METHODS:
         raise InputError(f"'{method}' is no method; choose from {', '.join(METHODS)}.")
@@ -136,7 +138,7 @@ def explain(
         found,
         evaluate(query, found, noise, settings.amplitudes, None, model, settings.measure),
         list_edits(query.signal_mv, found.signal_mv, found.mask),
-        None if background is None else _attribute(classifier, query, wanted, background),
+        None if plan is None else _attribute(classifier, query, wanted, plan),
     )
 
 
@@ -157,15 +159,14 @@ def list_edits(
 
 
 def _attribute(
-    classifier: Classifier, query: Query, target: NDArray[np.bool_], background: BackgroundDraws
+    classifier: Classifier, query: Query, target: NDArray[np.bool_], plan: AttributionPlan
 ) -> ClassAttributions:
     classes = np.flatnonzero(query.labels | target).tolist()
-    attribution = expected_gradients(
-        classifier.backbone,
-        query.signal_mv,
-        make_background(classifier.backbone, background.signals_mv, background.batch),
-        classes,
-        background.draws,
-        background.batch,
+    needed = plan.settings.background_logits_needed(len(plan.background_mv), plan.seed)
+    background = make_background(
+        classifier.backbone, plan.background_mv, batch_size(plan.settings.draws), needed
+    )
+    attribution = attribute_record(
+        classifier.backbone, query.signal_mv, background, classes, plan.settings, plan.seed
     )
     return ClassAttributions(tuple(SUPERCLASSES[index] for index in classes), attribution)

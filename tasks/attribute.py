@@ -10,20 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.attribution import attribute_record, load_method
 from tasks.explained import Explained, Sources, run_resumable
 from tasks.many_items import Results, Work, complete
 from tasks.params.attribute import AttributeParams
 from tasks.params.reading import read_section
 from tasks.stage import run, write_json
-from veribeat.attribution.draws import make_draws
-from veribeat.attribution.expected_gradients import (
-    LARGEST_BATCH,
-    Attribution,
-    batch_size,
-    expected_gradients,
-    make_background,
-)
+from veribeat.attribution.base import LARGEST_BATCH, make_background
 from veribeat.attribution.importance import lead_shares
+from veribeat.attribution.settings import UNITS
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES
 
 ROW = np.dtype(
@@ -32,6 +27,7 @@ ROW = np.dtype(
         ("logit", np.float32),
         ("baseline_logit", np.float32),
         ("monte_carlo_error", np.float32),
+        ("draws", np.int32),
     ]
 )
 """One record and class."""
@@ -52,43 +48,30 @@ class AttributeWorker:
         ecg_ids = explained.ecg_ids(rows)
         model = explained.classifier.backbone
         background = make_background(model, explained.signals_mv(explained.rows("background")), LARGEST_BATCH)
-        method = _method(self.params.method)
-        batch = batch_size(self.params.draws)
+        settings = self.params.settings()
 
         def attribute(item: int) -> NDArray[np.void]:
             classes = np.flatnonzero(predicted[item])
-            draws = make_draws(
-                self.params.draws,
-                self.params.replicates,
-                len(background.logits),
-                self.params.sampling,
-                seed=(self.params.seed, int(ecg_ids[item])),
-            )
+            seed = (self.params.seed, int(ecg_ids[item]))
             (signal,) = explained.signals_mv(rows[item : item + 1])
-            found = method(model, signal, background, classes.tolist(), draws, batch)
+            found = attribute_record(model, signal, background, classes.tolist(), settings, seed)
             row = np.empty(len(classes), ROW)
             row["values"] = found.values
             row["logit"] = found.logits
             row["baseline_logit"] = found.baseline_logits
             row["monte_carlo_error"] = found.monte_carlo_error
+            row["draws"] = found.draws
             return row
 
         return attribute
-
-
-def _method(name: str) -> Callable[..., Attribution]:
-    if name == "shap":
-        from veribeat.attribution.shap_reference import shap_gradients  # takes seconds to import
-
-        return shap_gradients
-    return expected_gradients
 
 
 def attribute(out: Path, explained: Explained, params: AttributeParams, resume: Path) -> None:
     """Write attributions.h5 (rows, 1000, 12), their index, lead_importance.csv and attribute.json.
 
     A row is a record of the pool and one of the classes predicted for it, in the order of records and classes.
-    `resume` keeps finished records through a kill.
+    What a method leaves undefined (see `Attribution`) is NaN there, and null in attribute.json. `resume` keeps finished
+    records through a kill.
     """
     rows = explained.rows("pool")
     predicted = explained.predicted_labels(rows)
@@ -100,18 +83,18 @@ def attribute(out: Path, explained: Explained, params: AttributeParams, resume: 
         {
             "ecg_id": explained.ecg_ids(rows)[records],
             "superclass": np.array(SUPERCLASSES)[classes],
-            **{name: found[name] for name in ("logit", "baseline_logit", "monte_carlo_error")},
+            **{name: found[name] for name in ("logit", "baseline_logit", "monte_carlo_error", "draws")},
         }
     )
     index.to_parquet(out / "attributions.parquet", index=False)
-    write_attributions(out / "attributions.h5", found["values"], index)
+    write_attributions(out / "attributions.h5", found["values"], index, UNITS[params.method])
     leads = _lead_importance(found["values"], index["superclass"])
     leads.to_csv(out / "lead_importance.csv", float_format="%.6f", lineterminator="\n")
     write_json(out / "attribute.json", _metrics(found, len(rows)))
 
 
-def write_attributions(path: Path, values: NDArray[np.float32], index: pd.DataFrame) -> None:
-    """Write attributions (rows, 1000, 12) and what each row is about; same input, same bytes.
+def write_attributions(path: Path, values: NDArray[np.float32], index: pd.DataFrame, unit: str) -> None:
+    """Write attributions (rows, 1000, 12), what each row is about, and their unit; same input, same bytes.
 
     In one pass and in order: where HDF5 puts a chunk depends on when it was written.
     """
@@ -127,7 +110,7 @@ def write_attributions(path: Path, values: NDArray[np.float32], index: pd.DataFr
             stored[row] = value
         stored.attrs["axes"] = "row, sample, lead"
         stored.attrs["leads"] = list(LEADS)
-        stored.attrs["unit"] = "contribution to the logit of the row's superclass"
+        stored.attrs["unit"] = unit
 
 
 def _lead_importance(values: NDArray[np.float32], superclasses: pd.Series) -> pd.DataFrame:
@@ -137,23 +120,30 @@ def _lead_importance(values: NDArray[np.float32], superclasses: pd.Series) -> pd
 
 
 def _metrics(found: NDArray[np.void], records: int) -> dict[str, float | int | None]:
+    """NaN where a method leaves a number undefined becomes None, as without rows."""
     errors = found["monte_carlo_error"].astype(np.float64)
     sums = found["values"].sum(axis=(1, 2), dtype=np.float64)
     gaps = np.abs(sums - (found["logit"] - found["baseline_logit"]))
     return {
         "records": records,
         "rows": len(found),
-        "median_monte_carlo_error": round(float(np.median(errors)), 6) if len(found) else None,
-        "largest_monte_carlo_error": round(float(errors.max()), 6) if len(found) else None,
-        "median_completeness_gap": round(float(np.median(gaps)), 6) if len(found) else None,
+        "median_draws": _rounded(np.median, found["draws"]),
+        "median_monte_carlo_error": _rounded(np.median, errors),
+        "largest_monte_carlo_error": _rounded(np.max, errors),
+        "median_completeness_gap": _rounded(np.median, gaps),
     }
+
+
+def _rounded(summary: Callable[[NDArray], np.floating], numbers: NDArray) -> float | None:
+    value = float(summary(numbers)) if len(numbers) else np.nan
+    return None if np.isnan(value) else round(value, 6)
 
 
 def main() -> None:
     """Run the stage for the arm named on the command line."""
     (arm,) = sys.argv[1:]
     params = read_section(AttributeParams, "attribute")
-    _method(params.method)  # so that its module, too, is loaded and counts in the key
+    load_method(params.method)  # so that its module, too, counts in the key
     run_resumable(
         "attribute",
         arm,

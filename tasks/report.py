@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from models.attribution import attribute_record, without_shap
 from tasks.explained import Explained, Sources
 from tasks.params.attribute import AttributeParams
 from tasks.params.cohort import CohortParams
@@ -17,13 +18,7 @@ from tasks.params.reading import read_section
 from tasks.params.report import ReportParams
 from tasks.params.train import ComputeParams
 from tasks.stage import OUT, output_folder, run
-from veribeat.attribution.draws import make_draws
-from veribeat.attribution.expected_gradients import (
-    LARGEST_BATCH,
-    batch_size,
-    expected_gradients,
-    make_background,
-)
+from veribeat.attribution.base import LARGEST_BATCH, make_background
 from veribeat.conventions import SUPERCLASSES
 from veribeat.counterfactual.alignment import align
 from veribeat.counterfactual.discussion import discussion
@@ -218,12 +213,9 @@ def _attribution(
     """Attributions (1000, 12) of one logit of a counterfactual, with the draws of its query."""
     model = explained.classifier.backbone
     background = make_background(model, explained.signals_mv(explained.rows("background")), LARGEST_BATCH)
-    draws = make_draws(
-        params.draws, params.replicates, len(background.logits), params.sampling, (params.seed, ecg_id)
-    )
-    batch = batch_size(params.draws)
+    settings, seed = without_shap(params.settings()), (params.seed, ecg_id)
     classes = [SUPERCLASSES.index(superclass)]
-    (values,) = expected_gradients(model, signal_mv, background, classes, draws, batch).values
+    (values,) = attribute_record(model, signal_mv, background, classes, settings, seed).values
     return np.asarray(values)
 
 

@@ -4,8 +4,9 @@ import torch
 from torch import nn
 
 from models.backbones.registry import NAMES, build_backbone
+from veribeat.attribution.base import make_background
 from veribeat.attribution.draws import Draws, make_draws
-from veribeat.attribution.expected_gradients import expected_gradients, make_background
+from veribeat.attribution.expected_gradients import expected_gradients
 from veribeat.errors import InputError
 
 

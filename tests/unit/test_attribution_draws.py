@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from veribeat.attribution.base import batch_size
 from veribeat.attribution.draws import make_draws
-from veribeat.attribution.expected_gradients import batch_size
 from veribeat.errors import InputError
 
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from models.backbones.registry import NAMES, build_backbone
+from veribeat.attribution.base import make_background
 from veribeat.attribution.draws import make_draws
-from veribeat.attribution.expected_gradients import expected_gradients, make_background
+from veribeat.attribution.expected_gradients import expected_gradients
 from veribeat.attribution.shap_reference import shap_gradients
 from veribeat.errors import InputError
 
@@ -53,5 +54,5 @@ def test_without_classes_there_are_no_values():
 def test_stratified_draws_are_refused():
     model, signal, background, _ = case("cnn_gru_flow")
     draws = make_draws(8, 4, 12, "stratified", (1, 17))
-    with pytest.raises(InputError, match="cannot take stratified draws"):
+    with pytest.raises(InputError, match="cannot take stratified or antithetic draws"):
         shap_gradients(model, signal, background, [0], draws, 8)

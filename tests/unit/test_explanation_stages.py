@@ -16,8 +16,9 @@ from tasks.explained import Explained
 from tasks.many_items import WORKERS
 from tasks.params.document import Params
 from tasks.stages import Stage, stages
+from veribeat.attribution.base import make_background
 from veribeat.attribution.draws import make_draws
-from veribeat.attribution.expected_gradients import expected_gradients, make_background
+from veribeat.attribution.expected_gradients import expected_gradients
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES
 from veribeat.counterfactual.methods import METHODS
 from veribeat.dtw.distances import dtw_distances

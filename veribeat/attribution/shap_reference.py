@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from shap import GradientExplainer
 from torch import Tensor, nn
 
+from veribeat.attribution.base import Attribution, Background, class_logits
 from veribeat.attribution.draws import Draws
-from veribeat.attribution.expected_gradients import Attribution, Background, relative_error
+from veribeat.attribution.replicates import relative_error
 from veribeat.errors import InputError
 
 
@@ -50,7 +51,7 @@ def shap_gradients(
     """
     if draws.shap_seed is None:
         raise InputError(
-            "shap cannot take stratified draws: choose 'random' sampling, or 'expected_gradients'."
+            "shap cannot take stratified or antithetic draws: choose 'random' sampling, or 'expected_gradients'."
         )
     signal = torch.from_numpy(signal_mv)[None]
     signals = torch.from_numpy(background.signals_mv)
@@ -66,11 +67,10 @@ def shap_gradients(
         values[place] = found[0, ..., 0]
         # what shap calls the variance of the mean is the variance of a draw over the root of their number
         variances[place] = spreads[0][0] / np.sqrt(count) * (count / (count - 1))
-    with torch.no_grad():
-        logits = model(signal)[0, list(classes)].to(torch.float64).numpy()
     return Attribution(
         values=values.astype(np.float32),
-        logits=logits,
+        logits=class_logits(model, signal_mv, classes),
         baseline_logits=background.logits[draws.backgrounds][:, list(classes)].mean(axis=0, dtype=np.float64),
         monte_carlo_error=relative_error(variances, values),
+        draws=count,
     )
