@@ -159,6 +159,7 @@ def _attributions(explanation: Explanation) -> list[dict[str, Any]]:
             "logit": _number(logit),
             "baseline_logit": _number(baseline),
             "monte_carlo_error": _number(error),
+            "draws": found.attribution.draws,
             "lead_shares": {lead: _number(share) for lead, share in zip(LEADS, shares, strict=True)},
         }
         for name, logit, baseline, error, shares in rows

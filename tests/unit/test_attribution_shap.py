@@ -51,8 +51,9 @@ def test_without_classes_there_are_no_values():
     assert found.monte_carlo_error.shape == (0,)
 
 
-def test_stratified_draws_are_refused():
+@pytest.mark.parametrize("sampling", ["stratified", "antithetic"])
+def test_draws_that_shap_cannot_make_are_refused(sampling):
     model, signal, background, _ = case("cnn_gru_flow")
-    draws = make_draws(8, 4, 12, "stratified", (1, 17))
+    draws = make_draws(8, 4, 12, sampling, (1, 17))
     with pytest.raises(InputError, match="cannot take stratified or antithetic draws"):
         shap_gradients(model, signal, background, [0], draws, 8)

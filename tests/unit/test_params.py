@@ -78,6 +78,9 @@ def test_every_knob_is_in_the_file() -> None:
         ("attribute.method", "lime", ["'attribute.method' is 'lime'", "expected_gradients"]),
         ("attribute.replicates", 7, ["'attribute'", "'replicates' (7) must divide 'draws' (200)"]),
         ("attribute.method", "shap", ["'attribute'", "'method: shap' needs 'sampling: random'"]),
+        ("attribute.target_error", 0, ["'attribute.target_error' is 0", "greater than 0"]),
+        ("attribute.target_error", 1.0, ["'attribute.target_error' is 1.0", "less than 1"]),
+        ("attribute.noise", 0.0, ["'attribute.noise' is 0.0", "greater than 0"]),
         ("rules.percentile", 100, ["'rules.percentile' is 100", "less than 100"]),
         ("rules.perturbation", "gaussian", ["'rules'", "'interval: box' needs 'perturbation: uniform'"]),
         ("prototypes.cluster_on", "leads", ["'prototypes.cluster_on' is 'leads'", "'rules'"]),
@@ -105,6 +108,45 @@ def test_a_mistake_names_its_key(params_file: Path, key: str, value: object, wor
     assert "\n" not in sentence
     for word in words:
         assert word in sentence
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"method": "shap", "sampling": "antithetic"}, "'method: shap' needs 'sampling: random'"),
+        (
+            {"sampling": "antithetic", "draws": 50},
+            "'sampling: antithetic' needs an even number of draws per replicate: 'draws' over 'replicates' is 5",
+        ),
+        ({"target_error": 0.2, "replicates": 2}, "'target_error' needs 4 'replicates' or more, not 2"),
+        (
+            {"target_error": 0.2, "method": "shap", "sampling": "random"},
+            "'target_error' must be null with 'method: shap'",
+        ),
+        (
+            {"target_error": 0.2, "method": "integrated_gradients"},
+            "'target_error' must be null with 'method: integrated_gradients'",
+        ),
+        ({"target_error": 0.2, "method": "grad_cam"}, "'target_error' must be null with 'method: grad_cam'"),
+    ],
+)
+def test_parameters_of_attributions_that_do_not_fit_are_refused(
+    params_file: Path, values: dict[str, object], words: str
+) -> None:
+    for key, value in values.items():
+        _set(params_file, f"attribute.{key}", value)
+    with pytest.raises(InputError) as error:
+        read_params(params_file)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("method", ["expected_gradients", "smooth_grad"])
+def test_draws_may_stop_at_an_error_where_they_are_added_by_replicate(params_file: Path, method: str) -> None:
+    _set(params_file, "attribute.target_error", 0.2)
+    _set(params_file, "attribute.method", method)
+    settings = read_params(params_file).attribute.settings()
+    assert (settings.method, settings.target_error) == (method, 0.2)
 
 
 def test_a_hull_may_be_of_gaussian_noise_and_no_arm_need_be_explained(params_file: Path) -> None:
