@@ -12,6 +12,7 @@ from explained_cohort import make_sources
 
 from flows.code_dependencies import CODE_ROOT
 from models.attribution import attribute_record, without_shap
+from models.runtime import make_deterministic
 from tasks import attribute, many_items, report
 from tasks.explained import Explained
 from tasks.many_items import WORKERS, Results
@@ -20,7 +21,7 @@ from tasks.params.document import read_params
 from veribeat.attribution.base import make_background
 from veribeat.conventions import SUPERCLASSES
 
-SMALL = {"draws": 32, "replicates": 8}
+SMALL = {"draws": 24, "replicates": 6}
 
 ASKED = {
     "expected_gradients": {},
@@ -85,7 +86,9 @@ def test_what_is_undefined_is_nan_in_the_index_and_null_in_the_metrics(written: 
         values = file["values"][:]
         unit = file["values"].attrs["unit"]
     assert np.isfinite(values).all()
-    assert values.any(axis=(1, 2)).all()
+    assert (
+        values.any(axis=(1, 2)).all() or name == "grad_cam"
+    )  # whose maps may be 0 throughout, as no value is negative
     assert unit.startswith("contribution to the logit") == (name not in WITHOUT_BASELINE)
 
 
@@ -110,6 +113,7 @@ def test_the_draws_that_were_made_are_in_the_index(written: tuple[str, Path]) ->
 def test_a_row_is_what_the_method_says_of_its_record(written: tuple[str, Path], explained: Explained) -> None:
     name, folder = written
     params = params_of(name)
+    make_deterministic(threads=1)
     index = pd.read_parquet(folder / "out" / "attributions.parquet")
     last = index[index["ecg_id"] == index["ecg_id"].iloc[-1]]
     ecg_id = int(last["ecg_id"].iloc[0])
@@ -130,8 +134,8 @@ def test_workers_and_a_kill_change_no_byte(
     written: tuple[str, Path], explained: Explained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, folder = written
-    if name not in (*ADAPTIVE, "grad_cam"):
-        pytest.skip("test_explanation_resume.py has draws that are always as many")
+    if name not in ("adaptive", "grad_cam"):
+        pytest.skip("as of these, or as of expected gradients in test_explanation_resume.py")
     monkeypatch.setenv(WORKERS, "2")
     monkeypatch.setattr(many_items, "FEWEST_PER_WORKER", 1)
     rows = Results(folder / "resume", [1] * len(_index(folder)), attribute.ROW)._rows
@@ -151,7 +155,9 @@ def test_the_figure_of_a_query_shows_the_method_that_is_asked_for(explained: Exp
     (signal,) = explained.signals_mv(explained.rows("query")[:1])
     found = {name: report._attribution(explained, signal, "MI", params_of(name), 7) for name in ASKED}
     assert all(values.shape == (1000, 12) for values in found.values())
-    assert len({values.tobytes() for values in found.values()}) == len(ASKED)
+    for name, values in found.items():
+        same = {other for other in found if np.array_equal(found[other], values)}
+        assert same == {name}
     own = without_shap(params_of("shap").settings())
     assert (own.method, own.sampling) == ("expected_gradients", "random")
     assert without_shap(params_of("grad_cam").settings()) == params_of("grad_cam").settings()

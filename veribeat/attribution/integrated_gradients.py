@@ -31,7 +31,8 @@ def integrated_gradients(
     """Attribute the logits `classes` of one record (1000, 12) to its samples and leads.
 
     Nothing is drawn at random: the Monte-Carlo error is NaN, and the completeness gap tells the error of the
-    quadrature.
+    quadrature: with `cnn_gru_flow` trained on PTB-XL, at most 0.02 logits of 1 to 9 for 200 steps, and 0.007 for 1000,
+    because kinks of the network (ReLU, max-pooling) make it fall with the number of steps, not with its square.
 
     Args:
         model: from signals in mV (B, 1000, 12) to logits (B, classes), in evaluation mode.
