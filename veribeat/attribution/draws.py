@@ -44,7 +44,7 @@ def make_draws(
             other's, so that what is odd about alpha = 1/2 in the mean over backgrounds cancels (Hammersley and Morton
             1956). The two have backgrounds of their own: one for both would halve the number of backgrounds, which
             pays only where a record is far from all of them (with 5 records of PTB-XL and `cnn_gru_flow`, errors of
-            200 draws were 3 to 21 % above those of stratified draws with one background, within 2 % with two).
+            200 draws were 4 to 21 % above those of stratified draws with one background, within 2 % with two).
             `random` is what `shap.GradientExplainer` does: both are drawn anew each time.
         seed: of one record, such as (seed, ecg_id), so that its draws do not depend on other records.
 
