@@ -1,4 +1,4 @@
-"""A loaded classifier as a `veribeat.black_box.BlackBox`."""
+"""A loaded classifier as a `veribeat.black_box.DifferentiableModel`."""
 
 import numpy as np
 import torch
@@ -6,12 +6,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from models.inference import BATCH
-from veribeat.black_box import BlackBox
+from veribeat.black_box import DifferentiableModel, logit
 from veribeat.conventions import SUPERCLASSES
 
 
-def black_box(backbone: nn.Module, thresholds: NDArray[np.float64]) -> BlackBox:
+def black_box(backbone: nn.Module, thresholds: NDArray[np.float64]) -> DifferentiableModel:
     """`backbone` in evaluation mode with its `thresholds` (5,); signals in mV are passed on in batches of `BATCH`."""
+    limits = torch.from_numpy(logit(thresholds)).to(torch.float32)
 
     @torch.inference_mode()
     def probabilities(signals_mv: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -21,4 +22,17 @@ def black_box(backbone: nn.Module, thresholds: NDArray[np.float64]) -> BlackBox:
             found[start : start + len(batch)] = torch.sigmoid(backbone(batch)).numpy()
         return found
 
-    return BlackBox(probabilities, thresholds)
+    def margin_gradients(
+        signals_mv: NDArray[np.float32], target: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        signs = torch.from_numpy(np.where(target, np.float32(1), np.float32(-1)))
+        found = np.empty_like(signals_mv)
+        for start in range(0, len(signals_mv), BATCH):
+            batch = torch.from_numpy(np.ascontiguousarray(signals_mv[start : start + BATCH])).requires_grad_()
+            margins = ((backbone(batch) - limits) * signs).min(dim=1).values
+            # Records do not mix, so that the gradient of the sum is each one's own.
+            (gradients,) = torch.autograd.grad(margins.sum(), batch)
+            found[start : start + len(batch)] = gradients.numpy()
+        return found
+
+    return DifferentiableModel(probabilities, thresholds, margin_gradients)
