@@ -177,8 +177,11 @@ def explain(
         ),
     ] = None,
     method: Annotated[
-        str, typer.Option(help="original, sparse or aligned_sparse: how the record is changed.")
-    ] = "aligned_sparse",
+        str,
+        typer.Option(
+            help="How the record is changed: wave_sparse, beat_sparse, or original, sparse, aligned_sparse of [CF]."
+        ),
+    ] = "wave_sparse",
     start: Annotated[float, typer.Option(help="Where in a longer record the 10 s begin, in s.")] = 0.0,
     workspace: WorkspaceOption = HERE,
 ) -> None:

@@ -11,19 +11,18 @@ from flows.explanation_files import Answer, Asked, write_explanation
 from flows.folders import new_folder
 from flows.workspace import Workspace
 from models.attribution import without_shap
-from models.explanation import AttributionPlan, ExplanationSettings, explain
-from tasks.counterfactuals import measure_settings, search_settings
+from models.explanation import AttributionPlan, Explanation, ExplanationSettings, explain
+from tasks.counterfactuals import measure_settings, read_sources, search_settings
+from tasks.donors import RANGES, read_ranges
 from tasks.explained import Explained
 from tasks.params.attribute import AttributeParams
 from tasks.params.counterfactuals import CounterfactualsParams
-from tasks.stage import digest
 from veribeat.conventions import SAMPLING_RATE, SUPERCLASSES
-from veribeat.counterfactual.plausibility import amplitude_range
+from veribeat.counterfactual.evaluation import RealRecords
 from veribeat.counterfactual.targets import names_of
 from veribeat.data.any_record import EcgRecord, read_any_record
 from veribeat.errors import InputError
 from veribeat.plots.ecg_paper import clinical_name
-from veribeat.prototypes.store import read_prototypes
 from veribeat.signal.windows import Window, window_at
 
 FILE_SEED = 0
@@ -48,13 +47,11 @@ def explain_record(place: Workspace, asked: Asked, folder: Path) -> Answer:
 def _answer(place: Workspace, asked: Asked) -> Answer:
     params = place.params()
     arm, sources = explained_arm(place)
-    stored_prototypes = place.path / "out" / "prototypes" / "prototypes.h5"
-    require([stored_prototypes])
+    chain = place.path / "out"
+    ranges = chain / "donors" / RANGES
+    require([chain / "prototypes" / "prototypes.h5", chain / "donors" / "donors.h5", ranges])
     explained = Explained.load(sources)
-    prototypes = read_prototypes(stored_prototypes)
-    for file in (sources.trained / "model.pt", sources.calibrated / "classifier.json"):
-        if prototypes.provenance.get(file.name) != digest(file):
-            raise InputError(f"The prototypes are not of the classifier in {file}: run 'veribeat run' first.")
+    taken_from = read_sources(chain, explained)
     recording = _recording(asked, explained)
     window = _window(asked, recording)
     return Answer(
@@ -63,14 +60,14 @@ def _answer(place: Workspace, asked: Asked) -> Answer:
         explained.classifier,
         recording,
         window,
-        prototypes,
+        taken_from.of(asked.method).records,
         explain(
             explained.classifier,
             window.signals_mv,
-            prototypes,
+            taken_from,
             asked.target,
             asked.method,
-            _settings(params.counterfactuals, explained, asked.ecg_id),
+            _settings(params.counterfactuals, explained, ranges, asked.ecg_id),
             _plan(params.attribute, explained, asked.ecg_id),
         ),
         params.cohort.simulated,
@@ -96,11 +93,13 @@ def _window(asked: Asked, recording: EcgRecord) -> Window:
         raise InputError(f"{asked.record}: {error}") from error
 
 
-def _settings(params: CounterfactualsParams, explained: Explained, ecg_id: int | None) -> ExplanationSettings:
+def _settings(
+    params: CounterfactualsParams, explained: Explained, ranges: Path, ecg_id: int | None
+) -> ExplanationSettings:
     return ExplanationSettings(
         search_settings(params),
         measure_settings(params, explained),
-        amplitude_range(explained.signals, explained.rows("pool")),
+        RealRecords(*read_ranges(ranges), of_target=None),
         (params.seed, FILE_SEED if ecg_id is None else ecg_id),
     )
 
@@ -129,18 +128,45 @@ def show_explanation(answer: Answer, console: Console) -> None:
     console.print(predictions)
     outcome = "reached" if found.valid else "NOT reached"
     console.print(
-        f"* predicted. {target} is {outcome} by {found.method} from prototype {donor}:"
-        f" {metrics.share_changed:.1%} of the recording changed, in {len(explanation.edits)} pieces.",
+        f"* predicted. {target} is {outcome} by {found.method} from record {donor}:"
+        f" {metrics.share_changed:.1%} of the recording changed, {_what(explanation)}.",
         highlight=False,
     )
     if found.note:
         console.print(f"Note: {found.note}.", highlight=False)
-    edits = _table("largest edits, lead", "from, s", "to, s", "mean, mV", "largest, mV")
+    if explanation.wave_changes:
+        console.print(_wave_table(explanation))
+    elif explanation.edits:
+        console.print(_edit_table(explanation, answer.window.start_s))
+
+
+def _what(explanation: Explanation) -> str:
+    if changes := explanation.wave_changes:
+        return f"{len(changes)} wave{'s' * (len(changes) > 1)} in every beat"
+    return f"in {len(explanation.edits)} pieces"
+
+
+def _wave_table(explanation: Explanation) -> Table:
+    """The waves that were edited; the limb leads that follow from I and II are not listed."""
+    table = _table("wave, in every beat", "lead", "from R, ms", "to, ms", "mean, mV", "largest, mV")
+    for change in sorted(explanation.wave_changes, key=lambda change: -abs(change.largest_mv)):
+        table.add_row(
+            change.wave,
+            clinical_name(change.lead),
+            f"{change.start_ms:+.0f}",
+            f"{change.end_ms:+.0f}",
+            f"{change.mean_mv:+.2f}",
+            f"{change.largest_mv:+.2f}",
+        )
+    return table
+
+
+def _edit_table(explanation: Explanation, start_s: float) -> Table:
+    table = _table("largest edits, lead", "from, s", "to, s", "mean, mV", "largest, mV")
     for edit in sorted(explanation.edits, key=lambda edit: -abs(edit.largest_mv))[:EDITS_SHOWN]:
-        times = (f"{answer.window.start_s + time:.2f}" for time in (edit.start_s, edit.end_s))
-        edits.add_row(clinical_name(edit.lead), *times, f"{edit.mean_mv:+.2f}", f"{edit.largest_mv:+.2f}")
-    if explanation.edits:
-        console.print(edits)
+        times = (f"{start_s + time:.2f}" for time in (edit.start_s, edit.end_s))
+        table.add_row(clinical_name(edit.lead), *times, f"{edit.mean_mv:+.2f}", f"{edit.largest_mv:+.2f}")
+    return table
 
 
 def _table(*columns: str) -> Table:

@@ -113,7 +113,10 @@ def document(answer: Answer) -> dict[str, Any]:
             "probabilities": _by_class(found.probabilities),
             "labels": answer.reached,
             "valid": found.valid,
-            "keep_ratio": found.keep_ratio,
+            "keep_ratio": _number(found.keep_ratio),
+            "margin_logits": _number(found.margin),
+            "donors_searched": found.searched,
+            "forwards": found.forwards,
             "note": found.note,
         },
         "prototype": {
@@ -126,6 +129,17 @@ def document(answer: Answer) -> dict[str, Any]:
             "provenance": answer.prototypes.provenance,
         },
         "metrics": {name: _number(value) for name, value in asdict(explanation.metrics).items()},
+        "waves": [
+            {
+                "wave": change.wave,
+                "lead": change.lead,
+                "start_ms": change.start_ms,
+                "end_ms": change.end_ms,
+                "mean_mv": round(change.mean_mv, DIGITS),
+                "largest_mv": round(change.largest_mv, DIGITS),
+            }
+            for change in explanation.wave_changes
+        ],
         "edits": [
             {
                 "lead": edit.lead,
@@ -189,7 +203,7 @@ def _figures(answer: Answer) -> dict[str, Figure]:
     )
     donor = int(answer.prototypes.ecg_ids[found.prototype])
     other = Labelled(
-        f"Counterfactual for {' + '.join(names_of(found.target))} by {found.method} from prototype {donor}",
+        f"Counterfactual for {' + '.join(names_of(found.target))} by {found.method} from record {donor}",
         found.signal_mv,
         found.probabilities,
         answer.reached,

@@ -22,9 +22,7 @@ def black_box(backbone: nn.Module, thresholds: NDArray[np.float64]) -> Different
             found[start : start + len(batch)] = torch.sigmoid(backbone(batch)).numpy()
         return found
 
-    def margin_gradients(
-        signals_mv: NDArray[np.float32], target: NDArray[np.bool_]
-    ) -> NDArray[np.float32]:
+    def margin_gradients(signals_mv: NDArray[np.float32], target: NDArray[np.bool_]) -> NDArray[np.float32]:
         signs = torch.from_numpy(np.where(target, np.float32(1), np.float32(-1)))
         found = np.empty_like(signals_mv)
         for start in range(0, len(signals_mv), BATCH):

@@ -12,22 +12,12 @@ from models.bundle import Classifier
 from veribeat.attribution.base import Attribution, batch_size, make_background
 from veribeat.attribution.settings import AttributionSettings
 from veribeat.conventions import LEADS, SAMPLING_RATE, SUPERCLASSES
-from veribeat.counterfactual.evaluation import EvaluationSettings, Metrics, evaluate
-from veribeat.counterfactual.methods import (
-    METHODS,
-    Counterfactual,
-    Query,
-    explain_query,
-    make_query,
-    nearest_prototype,
-)
-from veribeat.counterfactual.plausibility import AmplitudeRange
-from veribeat.counterfactual.sparse import SparseSettings
+from veribeat.counterfactual.evaluation import EvaluationSettings, Metrics, RealRecords, evaluate
+from veribeat.counterfactual.methods import METHODS, MethodSettings, Sources, explain_query
+from veribeat.counterfactual.query import Counterfactual, Query, WaveChange, make_query
 from veribeat.counterfactual.stability import draw_noise
 from veribeat.counterfactual.targets import default_target, label_set
-from veribeat.dtw.distances import dtw_distances
 from veribeat.errors import InputError
-from veribeat.prototypes.store import PrototypeSet
 from veribeat.signal.r_peaks import RPeaks, find_r_peaks
 
 
@@ -35,12 +25,12 @@ from veribeat.signal.r_peaks import RPeaks, find_r_peaks
 class ExplanationSettings:
     """How counterfactuals are searched for and judged.
 
-    `amplitudes` are those of real records, and `noise_seed` seeds the noise of the noise stability.
+    `real` is what real records look like, and `noise_seed` seeds the noise of the noise stability.
     """
 
-    search: SparseSettings
+    search: MethodSettings
     measure: EvaluationSettings
-    amplitudes: AmplitudeRange
+    real: RealRecords
     noise_seed: tuple[int, ...]
 
 
@@ -86,6 +76,11 @@ class Explanation:
     """None where they were not asked for."""
 
     @property
+    def wave_changes(self) -> tuple[WaveChange, ...]:
+        """What was changed in every beat; empty where it was not waves."""
+        return self.counterfactual.waves
+
+    @property
     def decisive(self) -> str:
         """The superclass that the counterfactual is about: the most probable that it takes away, else that it adds."""
         lost = self.query.labels & ~self.counterfactual.target
@@ -96,7 +91,7 @@ class Explanation:
 def explain(
     classifier: Classifier,
     signal_mv: NDArray[np.float32],
-    prototypes: PrototypeSet,
+    sources: Sources,
     target: Sequence[str] | None,
     method: str,
     settings: ExplanationSettings,
@@ -107,7 +102,7 @@ def explain(
     Args:
         classifier: whose predictions are explained.
         signal_mv: (1000, 12) at 100 Hz, leads in the order of LEADS; it is rounded to 1/1000 mV.
-        prototypes: of the superclasses that may be a target.
+        sources: what the counterfactual is taken from.
         target: superclasses that must be predicted, and no others; None: `targets.default_target`.
         method: one of METHODS.
         settings: of the counterfactual and its metrics.
@@ -123,20 +118,14 @@ def explain(
     r_peaks = find_r_peaks(signal_mv)
     query = make_query(signal_mv, r_peaks.samples, model)
     wanted = label_set([default_target(query.labels, query.probabilities)] if target is None else target)
-    distances = dtw_distances(query.signal_mv, prototypes.signals_mv)
-    donor = nearest_prototype(query, wanted, prototypes, distances)
-    # Finding R-peaks takes tens of milliseconds per prototype, and no method looks at others than the donor's.
-    peaks = [np.empty(0, dtype=np.int64)] * len(prototypes.ecg_ids)
-    peaks[donor] = find_r_peaks(prototypes.signals_mv[donor]).samples
-    explained = explain_query(query, wanted, prototypes, peaks, distances, model, settings.search)
-    found = explained[METHODS.index(method)]
+    (found,) = explain_query(query, [wanted], [method], sources, model, settings.search)
     levels, draws = len(settings.measure.noise_levels), settings.measure.noise_draws
     noise = draw_noise(levels, draws, query.signal_mv.shape, settings.noise_seed)
     return Explanation(
         query,
         r_peaks,
         found,
-        evaluate(query, found, noise, settings.amplitudes, None, model, settings.measure),
+        evaluate(query, found, noise, settings.real, model, settings.measure),
         list_edits(query.signal_mv, found.signal_mv, found.mask),
         None if plan is None else _attribute(classifier, query, wanted, plan),
     )

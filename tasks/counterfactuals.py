@@ -10,12 +10,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tasks.explained import Explained, Sources, run_resumable
+from models.black_box import black_box
+from models.bundle import Classifier
+from tasks.donors import RANGES, read_ranges
+from tasks.explained import Explained, run_resumable
+from tasks.explained import Sources as ArmFiles
 from tasks.many_items import Results, Work, complete
 from tasks.params.counterfactuals import CounterfactualsParams
+from tasks.params.explain import ExplainParams
 from tasks.params.reading import read_section
-from tasks.stage import OUT, run, write_json
+from tasks.params.train import ComputeParams
+from tasks.stage import OUT, digest, run, write_json
+from veribeat.black_box import BlackBox
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES, UNITS_PER_MV
+from veribeat.counterfactual.beat_methods import BEAT_METHODS
 from veribeat.counterfactual.evaluation import (
     Evaluated,
     EvaluationSettings,
@@ -24,11 +32,13 @@ from veribeat.counterfactual.evaluation import (
     RealRecords,
     evaluate_query,
 )
-from veribeat.counterfactual.methods import METHODS, make_query
-from veribeat.counterfactual.plausibility import amplitude_range
+from veribeat.counterfactual.methods import METHODS, MethodSettings, Sources
+from veribeat.counterfactual.query import Donors, make_query
+from veribeat.counterfactual.search import SearchSettings
 from veribeat.counterfactual.sparse import SparseSettings
 from veribeat.counterfactual.targets import Labels, initial_name, names_of, single_targets
-from veribeat.prototypes.store import PrototypeSet, read_prototypes
+from veribeat.errors import InputError
+from veribeat.prototypes.store import read_prototypes
 from veribeat.signal.r_peaks import find_r_peaks
 from veribeat.signal.stored_units import to_units
 
@@ -42,17 +52,30 @@ ROW = np.dtype(
         ("signal", np.int16, (RECORD_SAMPLES, len(LEADS))),
         ("target", np.int8),  # place in SUPERCLASSES
         ("method", np.int8),  # place in METHODS
-        ("prototype", np.int32),  # place in the prototype set
+        ("prototype", np.int32),  # place in the set that the method takes from
         ("distance_mv", np.float64),
         ("keep_ratio", np.float64),
         ("note", "S100"),
+        ("edits", "S400"),  # names of edited waves
+        ("margin", np.float64),
+        ("searched", np.int32),
+        ("forwards", np.int32),
         ("probabilities", np.float32, (len(SUPERCLASSES),)),
         ("metrics", np.float64, (len(METRICS),)),
     ]
 )
 """One query, target and method."""
 
-SUMMARY = ("validity", "share_changed", "noise_stability", "temporal_stability", "target_margin", "quality")
+SUMMARY = (
+    "validity",
+    "share_changed",
+    "noise_stability",
+    "temporal_stability",
+    "shift_kept",
+    "target_margin",
+    "quality",
+    "witness_reached",
+)
 """Metrics whose means are tracked, by method and target."""
 
 
@@ -60,16 +83,17 @@ SUMMARY = ("validity", "share_changed", "noise_stability", "temporal_stability",
 class CounterfactualWorker:
     """Explains one query at a time, by every method and for every target."""
 
-    sources: Sources
-    prototypes: Path
+    files: ArmFiles
+    witness: ArmFiles | None
+    chain: Path  # the folder that holds the outputs of the stages before
     params: CounterfactualsParams
 
     def prepare(self) -> Work:
-        """Load the model, the queries, the prototypes and the real records to compare with."""
-        explained = Explained.load(self.sources)
+        """Load the model, the queries, what is taken from, and the real records to compare with."""
+        explained = Explained.load(self.files)
         model = explained.black_box
-        prototypes = read_prototypes(self.prototypes)
-        peaks = [find_r_peaks(signal).samples for signal in prototypes.signals_mv]
+        witness = None if self.witness is None else witness_of(self.witness)
+        sources = read_sources(self.chain, explained)
         search, measure = search_settings(self.params), measure_settings(self.params, explained)
         queries = explained.correctly_predicted("query")
         labels, ecg_ids = explained.true_labels(queries), explained.ecg_ids(queries)
@@ -79,22 +103,22 @@ class CounterfactualWorker:
             for place, name in enumerate(SUPERCLASSES)
         }
         compared = RealRecords(
-            amplitude_range(explained.signals, explained.rows("pool")),
-            lambda target: real[names_of(target)[0]],
+            *read_ranges(self.chain / "donors" / RANGES), lambda target: real[names_of(target)[0]]
         )
 
         def explain(item: int) -> NDArray[np.void]:
             (signal,) = explained.signals_mv(queries[item : item + 1])
             evaluated = evaluate_query(
                 make_query(signal, find_r_peaks(signal).samples, model),
-                targets_of(labels[item], prototypes),
-                prototypes,
-                peaks,
+                targets_of(labels[item], sources),
+                METHODS,
+                sources,
                 model,
                 search,
                 measure,
                 compared,
                 seed=(self.params.seed, int(ecg_ids[item])),
+                witness=witness,
             )
             rows = np.zeros(len(evaluated), ROW)
             for row, each in zip(rows, evaluated, strict=True):
@@ -104,14 +128,42 @@ class CounterfactualWorker:
         return explain
 
 
-def search_settings(params: CounterfactualsParams) -> SparseSettings:
-    """How sparse masks are searched for."""
+def read_sources(chain: Path, explained: Explained) -> Sources:
+    """The prototypes and donors below `chain`, made of just this classifier.
+
+    Raises:
+        InputError: a file is missing or damaged, or belongs to another classifier.
+    """
+    sets = []
+    for file in (chain / "prototypes" / "prototypes.h5", chain / "donors" / "donors.h5"):
+        found = read_prototypes(file)
+        for made_from in (
+            explained.sources.trained / "model.pt",
+            explained.sources.calibrated / "classifier.json",
+        ):
+            if found.provenance.get(made_from.name) != digest(made_from):
+                raise InputError(f"{file} is not of the classifier in {made_from}: run 'veribeat run' first.")
+        sets.append(Donors(found))
+    return Sources(*sets)
+
+
+def witness_of(files: ArmFiles) -> BlackBox:
+    """Another arm's classifier."""
+    classifier = Classifier.load(files.calibrated, files.trained / "model.pt")
+    return black_box(classifier.backbone, np.array(classifier.thresholds))
+
+
+def search_settings(params: CounterfactualsParams) -> MethodSettings:
+    """How masks and edits are searched for."""
     sparse = params.sparse
-    return SparseSettings(
-        keep_ratios=tuple(sparse.keep_ratios),
-        shortest_segment=sparse.shortest_segment,
-        r_peak_radius=sparse.r_peak_radius,
-        r_peak_weight=sparse.r_peak_weight,
+    return MethodSettings(
+        SparseSettings(
+            keep_ratios=tuple(sparse.keep_ratios),
+            shortest_segment=sparse.shortest_segment,
+            r_peak_radius=sparse.r_peak_radius,
+            r_peak_weight=sparse.r_peak_weight,
+        ),
+        {name: SearchSettings(shifts=SHIFTS, **getattr(params, name).model_dump()) for name in BEAT_METHODS},
     )
 
 
@@ -127,43 +179,54 @@ def measure_settings(params: CounterfactualsParams, explained: Explained) -> Eva
     )
 
 
-def targets_of(labels: Labels, prototypes: PrototypeSet) -> tuple[Labels, ...]:
-    """The superclasses with prototypes that a query with these labels does not have, each as a label set."""
-    offered = [name for name in prototypes.superclasses if name not in names_of(labels)]
-    return single_targets(labels, offered)
+def targets_of(labels: Labels, sources: Sources) -> tuple[Labels, ...]:
+    """The superclasses with prototypes and donors that a query with these labels does not have, each as a label set."""
+    both = set(sources.prototypes.records.superclasses) & set(sources.donors.records.superclasses)
+    return single_targets(labels, both - set(names_of(labels)))
 
 
 def counterfactuals(
-    out: Path, explained: Explained, prototypes: Path, params: CounterfactualsParams, resume: Path
+    out: Path,
+    explained: Explained,
+    chain: Path,
+    params: CounterfactualsParams,
+    resume: Path,
+    witness: ArmFiles | None = None,
 ) -> None:
     """Write counterfactuals.h5 (signals), counterfactuals.parquet (metrics, same order) and counterfactuals.json.
 
     Queries are the records of the query folds whose predicted label set is the recorded one; targets the superclasses
-    that a query does not have. `prototypes` is the file of the stage before; `resume` keeps finished queries.
+    that a query does not have. `chain` is the folder that holds the outputs of the stages before; `resume` keeps
+    finished queries; `witness` is asked what it sees.
     """
-    found_prototypes = read_prototypes(prototypes)
+    sources = read_sources(chain, explained)
     queries = explained.correctly_predicted("query")
     labels, ecg_ids = explained.true_labels(queries), explained.ecg_ids(queries)
-    sizes = [len(METHODS) * len(targets_of(each, found_prototypes)) for each in labels]
-    worker = CounterfactualWorker(explained.sources, prototypes, params)
+    sizes = [len(METHODS) * len(targets_of(each, sources)) for each in labels]
+    worker = CounterfactualWorker(explained.sources, witness, chain, params)
     found = complete(Results(resume, sizes, ROW), worker, "counterfactuals, queries")
 
+    methods = np.array(METHODS, object)[found["method"]]
     table = pd.DataFrame(
         {
             "ecg_id": np.repeat(ecg_ids, sizes),
             "initial": np.repeat(np.array([initial_name(names_of(each)) for each in labels], object), sizes),
             "target": np.array(SUPERCLASSES, object)[found["target"]],
-            "method": np.array(METHODS, object)[found["method"]],
-            "prototype_ecg_id": found_prototypes.ecg_ids[found["prototype"]],
-            **{name: found[name] for name in ("distance_mv", "keep_ratio")},
-            "note": [note.decode() for note in found["note"]],
+            "method": methods,
+            "prototype_ecg_id": [
+                int(sources.of(method).records.ecg_ids[place])
+                for method, place in zip(methods, found["prototype"], strict=True)
+            ],
+            **{name: found[name] for name in ("distance_mv", "keep_ratio", "margin", "searched", "forwards")},
+            **{name: [text.decode() for text in found[name]] for name in ("note", "edits")},
             **{f"p_{name}": found["probabilities"][:, place] for place, name in enumerate(SUPERCLASSES)},
             **{name: found["metrics"][:, place] for place, name in enumerate(METRICS)},
         }
     )
     table.to_parquet(out / "counterfactuals.parquet", index=False)
     _write_signals(out / "counterfactuals.h5", found["signal"], table)
-    write_json(out / "counterfactuals.json", _metrics(table, labels))
+    ceiling = None if witness is None else _ceiling(explained, witness_of(witness))
+    write_json(out / "counterfactuals.json", _metrics(table, labels) | {"witness_of_real_records": ceiling})
 
 
 def _fill(row: np.void, each: Evaluated) -> None:
@@ -174,10 +237,11 @@ def _fill(row: np.void, each: Evaluated) -> None:
     row["prototype"] = found.prototype
     row["distance_mv"] = found.distance
     row["keep_ratio"] = found.keep_ratio
-    note = found.note.encode()
-    if len(note) > row["note"].itemsize:
-        raise ValueError(f"too long to be kept: {found.note}")
-    row["note"] = note
+    for name, text in (("note", found.note), ("edits", ", ".join(map(str, found.waves)))):
+        if len(text.encode()) > ROW[name].itemsize:
+            raise ValueError(f"too long to be kept: {text}")
+        row[name] = text.encode()
+    row["margin"], row["searched"], row["forwards"] = found.margin, found.searched, found.forwards
     row["probabilities"] = found.probabilities
     row["metrics"] = dataclasses.astuple(each.metrics)
 
@@ -211,24 +275,54 @@ def _metrics(table: pd.DataFrame, labels: NDArray[np.bool_]) -> dict[str, object
         of_method = single[single["method"] == method]
         parts = {"all": of_method, **dict(list(of_method.groupby("target")))}
         means[method] = {
-            name: {metric: round(float(part[metric].mean()), 6) for metric in SUMMARY}
+            name: {
+                metric: round(float(part[metric].mean()), 6)
+                for metric in SUMMARY
+                if part[metric].notna().any()
+            }
             for name, part in parts.items()
             if len(part)
         }
     return means
 
 
+def _ceiling(explained: Explained, witness: BlackBox) -> dict[str, dict[str, float]]:
+    """What the witness says of real queries that the model gets right, by superclass: more is not to be hoped for."""
+    queries = explained.correctly_predicted("query")
+    labels = explained.true_labels(queries)
+    single = labels.sum(axis=1) == 1
+    queries, labels = queries[single], labels[single]
+    seen = witness.labels(explained.signals_mv(queries)) if len(queries) else labels
+    return {
+        name: {
+            "records": int(labels[:, place].sum()),
+            "witness_reached": round(float((seen == labels).all(axis=1)[labels[:, place]].mean()), 6),
+            "witness_present": round(float(seen[labels[:, place], place].mean()), 6),
+        }
+        for place, name in enumerate(SUPERCLASSES)
+        if labels[:, place].any()
+    }
+
+
 def main() -> None:
-    """Run the stage for the arm named on the command line."""
-    (arm,) = sys.argv[1:]
+    """Run the stage for the arm, and the witness if there is one, named on the command line."""
+    arm, *others = sys.argv[1:]
     params = read_section(CounterfactualsParams, "counterfactuals")
-    prototypes = OUT / "prototypes" / "prototypes.h5"
+    explain = read_section(ExplainParams, "explain")
+    if others != ([] if explain.witness is None else [explain.witness]):
+        raise InputError("'explain.witness' has changed: run 'veribeat dvc-yaml', then this stage again.")
+    threads = read_section(ComputeParams, "compute").threads
+    witness = None if explain.witness is None else ArmFiles.of_arm(explain.witness, threads)
+    taken_from = [OUT / "prototypes" / "prototypes.h5", OUT / "donors" / "donors.h5", OUT / "donors" / RANGES]
+    of_witness = (
+        [] if witness is None else [witness.trained / "model.pt", witness.calibrated / "classifier.json"]
+    )
     run_resumable(
         "counterfactuals",
         arm,
         [params],
-        lambda out, explained, resume: counterfactuals(out, explained, prototypes, params, resume),
-        files=[prototypes],
+        lambda out, explained, resume: counterfactuals(out, explained, OUT, params, resume, witness),
+        files=[*taken_from, *of_witness],
     )
 
 

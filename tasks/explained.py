@@ -20,7 +20,7 @@ from models.runtime import make_deterministic
 from tasks.params.reading import read_section
 from tasks.params.train import ComputeParams
 from tasks.stage import OUT, digest, loaded_code_digest, output_folder, resume_file
-from veribeat.black_box import BlackBox
+from veribeat.black_box import DifferentiableModel
 from veribeat.conventions import SUPERCLASSES
 from veribeat.errors import InputError
 from veribeat.metrics.thresholds import predict_labels
@@ -91,8 +91,8 @@ class Explained:
         return {key: float(json.loads(content)[key]) for key in ("mean_mv", "std_mv")}
 
     @cached_property
-    def black_box(self) -> BlackBox:
-        """The classifier without its insides."""
+    def black_box(self) -> DifferentiableModel:
+        """The classifier as explanation methods see it."""
         return black_box(self.classifier.backbone, np.array(self.classifier.thresholds))
 
     def rows(self, role: str) -> NDArray[np.int64]:

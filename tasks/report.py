@@ -17,12 +17,14 @@ from tasks.params.cohort import CohortParams
 from tasks.params.reading import read_section
 from tasks.params.report import ReportParams
 from tasks.params.train import ComputeParams
+from tasks.report_gallery import failure_gallery
 from tasks.stage import OUT, output_folder, run
 from veribeat.attribution.base import LARGEST_BATCH, make_background
 from veribeat.conventions import SUPERCLASSES
 from veribeat.counterfactual.alignment import align
+from veribeat.counterfactual.beat_methods import BEAT_METHODS
 from veribeat.counterfactual.discussion import discussion
-from veribeat.counterfactual.methods import METHODS
+from veribeat.counterfactual.methods import DEFAULT_METHOD
 from veribeat.counterfactual.tables import table_3, table_4, tables_7_11, tables_12_13
 from veribeat.errors import InputError
 from veribeat.plots.counterfactual import Heat, Labelled, overlay_figure, prototype_figure, query_figure
@@ -49,7 +51,10 @@ METRICS = (
     "joint_jump_mv",
     "limb_lead_residual_mv",
     "share_outside_range",
+    "intervals_outside_range",
     "nearest_real_mv",
+    "witness_reached",
+    "witness_present",
 )
 """Metrics of the tables, those of [CF] among them."""
 
@@ -59,8 +64,18 @@ EXAMPLE = "CD"
 COLOURS = 256
 """Of the figures: pages hold them all."""
 
-QUERY_FIGURES = ("query", "prototype", "original", "sparse", "aligned", "aligned_sparse", "heat")
-"""[CF] figures 8-14, in this order."""
+QUERY_FIGURES = (
+    "query",
+    "prototype",
+    "original",
+    "sparse",
+    "aligned",
+    "aligned_sparse",
+    "heat",
+    "beat_sparse",
+    "wave_sparse",
+)
+"""[CF] figures 8-14, in this order, and the same query by our methods."""
 
 
 def report(
@@ -98,6 +113,8 @@ def report(
         figures |= dict.fromkeys(QUERY_FIGURES, _text_figure(empty, banner))
     else:
         figures |= _query_figures(explained, chain, example, attribution, banner)
+    worst = failure_gallery(explained, chain / "counterfactuals", banner)
+    figures["worst"] = worst or _text_figure("There is no counterfactual to show.", banner)
     (out / "figures").mkdir()
     for name, figure in figures.items():
         save_png(figure, out / "figures" / f"{name}.png", COLOURS)
@@ -129,7 +146,8 @@ def _lead_importance(attributions: Path, banner: str | None) -> Figure:
 def _example(table: pd.DataFrame, params: ReportParams) -> pd.DataFrame | None:
     """The counterfactuals of the query in the figures, one per method; their index is that of the signals.
 
-    Without a query in `params` the first of `EXAMPLE`, if possible one whose last counterfactual is valid.
+    Without a query in `params` the first of `EXAMPLE`, if possible one with a valid counterfactual by
+    `DEFAULT_METHOD`.
     """
     towards = table[table["target"] == params.target]
     if params.query is not None:
@@ -143,7 +161,7 @@ def _example(table: pd.DataFrame, params: ReportParams) -> pd.DataFrame | None:
     of_class = towards[towards["initial"] == EXAMPLE]
     if of_class.empty:
         return None
-    valid = of_class[(of_class["method"] == METHODS[-1]) & (of_class["validity"] == 1)]
+    valid = of_class[(of_class["method"] == DEFAULT_METHOD) & (of_class["validity"] == 1)]
     first = (of_class if valid.empty else valid)["ecg_id"].iloc[0]
     chosen: pd.DataFrame = of_class[of_class["ecg_id"] == first]
     return chosen.set_index("method", append=True)
@@ -162,7 +180,8 @@ def _query_figures(
     (signal,) = explained.signals_mv(np.array([row]))
     query = _labelled(explained, f"Record {ecg_id}", signal)
     prototypes = read_prototypes(chain / "prototypes" / "prototypes.h5")
-    donor = int(np.flatnonzero(prototypes.ecg_ids == example["prototype_ecg_id"].iloc[0])[0])
+    of_original = example.xs("original", level="method")["prototype_ecg_id"].iloc[0]
+    donor = int(np.flatnonzero(prototypes.ecg_ids == of_original)[0])
     prototype = _labelled(explained, f"Prototype {prototypes.ecg_ids[donor]}", prototypes.signals_mv[donor])
     found, masks = {}, {}
     with h5py.File(chain / "counterfactuals" / "counterfactuals.h5", "r") as file:
@@ -194,6 +213,10 @@ def _query_figures(
             Heat(_attribution(explained, last.signal_mv, target, attribution, ecg_id), target),
             banner,
         ),
+        **{
+            method: overlay_figure(query, found[method], masks[method], banner=banner)
+            for method in BEAT_METHODS
+        },
     }
 
 

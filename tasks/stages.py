@@ -87,8 +87,11 @@ REPORT_FIGURES = (
     "figures/aligned.png",
     "figures/aligned_sparse.png",
     "figures/heat.png",
+    "figures/beat_sparse.png",
+    "figures/wave_sparse.png",
+    "figures/worst.png",
 )
-"""[CF] figures 8-14, in this order, after the importance of leads."""
+"""After the importance of leads [CF] figures 8-14, in this order, the same query by our methods, and the failures."""
 
 SIMULATION_TRUTH = "simulation_truth.csv"
 """What simulated records really show; only simulated cohorts have it."""
@@ -216,15 +219,17 @@ def _explanation_stages(arm: str, params: Params, done: Mapping[str, Stage]) -> 
         inputs: tuple[str, ...] = (),
         more_params: tuple[str, ...] = (),
         arguments: tuple[str, ...] = (),
+        more_backbones: tuple[str, ...] = (),
         **outputs: Any,
     ) -> Stage:
+        backbones = sorted({backbone, *more_backbones})
         return Stage(
             name=name,
             module=f"tasks.{name}",
             arguments=(arm, *arguments),
             inputs=(*common, *inputs),
             params=(f"arms.{arm}.backbone", "compute", name, *more_params),
-            chosen=(f"models.backbones.{backbone}",),
+            chosen=tuple(f"models.backbones.{each}" for each in backbones),
             **outputs,
         )
 
@@ -256,9 +261,18 @@ def _explanation_stages(arm: str, params: Params, done: Mapping[str, Stage]) -> 
             ),
         ),
     )
+    donors = stage("donors", files=("donors.h5", "donors.csv", "real_ranges.json"), metrics=("donors.json",))
+    witness = params.explain.witness
     counterfactuals = stage(
         "counterfactuals",
-        inputs=(prototypes.output("prototypes.h5"),),
+        inputs=(
+            prototypes.output("prototypes.h5"),
+            *map(donors.output, ("donors.h5", "real_ranges.json")),
+            *_witness_inputs(witness, done),
+        ),
+        more_params=() if witness is None else (f"arms.{witness}.backbone",),
+        arguments=() if witness is None else (witness,),
+        more_backbones=() if witness is None else (params.arms[witness].backbone,),
         files=("counterfactuals.h5", "counterfactuals.parquet"),
         metrics=("counterfactuals.json",),
     )
@@ -273,4 +287,13 @@ def _explanation_stages(arm: str, params: Params, done: Mapping[str, Stage]) -> 
         more_params=("attribute", "cohort"),
         files=(*REPORT_TABLES, "discussion.md", *REPORT_FIGURES),
     )
-    return attribute, rules, prototypes, counterfactuals, report
+    return attribute, rules, prototypes, donors, counterfactuals, report
+
+
+def _witness_inputs(witness: str | None, done: Mapping[str, Stage]) -> tuple[str, ...]:
+    if witness is None:
+        return ()
+    return (
+        done[f"train-{witness}"].output("model.pt"),
+        done[f"calibrate-{witness}"].output("classifier.json"),
+    )

@@ -30,6 +30,14 @@ QUERY: Texts = {
         "The twelve leads of the query.",
         "The query, whose superclass is predicted correctly ([CF] figure 8).",
     ),
+    "wave_sparse": (
+        "The query and its counterfactual by waves over it.",
+        "Wave sparse counterfactual, blue: the same waves are changed in every beat, and shaded.",
+    ),
+    "beat_sparse": (
+        "The query and its counterfactual by segments over it.",
+        "Beat sparse counterfactual, blue: shaded are the segments that were taken from a donor.",
+    ),
     "aligned_sparse": (
         "The query and the aligned, then sparsified prototype over it.",
         "Aligned sparse counterfactual, blue, over the query: shaded is what was changed ([CF] figure 13).",
@@ -71,13 +79,27 @@ def prototype_pictures(place: Workspace) -> tuple[Picture, ...]:
     return _stored(place, "prototypes", CLUSTERING)
 
 
+WORST: Texts = {
+    "worst": (
+        "Median beats of ten queries and of their counterfactuals in twelve leads.",
+        "The ten wave sparse counterfactuals that came out worst, and what the search did: not valid ones first, then"
+        " those without waves, then those with the smallest margin.",
+    ),
+}
+
+
+def worst_pictures(place: Workspace) -> tuple[Picture, ...]:
+    """The counterfactuals that came out worst."""
+    return _stored(place, "report", WORST)
+
+
 def query_pictures(place: Workspace) -> tuple[Picture, ...]:
-    """One query and its last counterfactual."""
+    """One query and its counterfactuals."""
     return _stored(place, "report", QUERY)
 
 
 def step_pictures(place: Workspace) -> tuple[Picture, ...]:
-    """What lies between the query and its last counterfactual."""
+    """What lies between the query and its counterfactual by [CF]."""
     return _stored(place, "report", STEPS)
 
 

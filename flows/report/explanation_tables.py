@@ -10,6 +10,7 @@ from flows.report.texts import number
 from flows.workspace import Workspace
 from tasks.params.document import Params
 from veribeat.conventions import SUPERCLASSES
+from veribeat.counterfactual import methods
 from veribeat.prototypes.published import CANDIDATES, CLUSTERS, SILHOUETTES
 
 SUMMARY_METRICS = {
@@ -25,7 +26,11 @@ SUMMARY_METRICS = {
     "quality": "quality Q",
     "joint_jump_mv": "largest jump at a joint, mV",
     "limb_lead_residual_mv": "limb leads disagree by, mV",
+    "share_outside_range": "samples outside of real amplitudes",
+    "intervals_outside_range": "PR, QRS, QT outside of real ones",
     "nearest_real_mv": "DTW to the nearest real record, mV",
+    "witness_reached": "another classifier sees just the target",
+    "witness_present": "another classifier sees the target",
 }
 """Of [CF] Table 3 and of ours, with their names on pages."""
 
@@ -37,7 +42,7 @@ CELL_METRICS = {
 }
 """Of [CF] Tables 4 and 7-13."""
 
-METHODS = {"original": "original", "sparse": "sparse", "aligned_sparse": "aligned sparse"}
+METHODS = {name: name.replace("_", " ") for name in methods.METHODS}
 
 DIGITS = 3
 
@@ -116,7 +121,8 @@ def summary_tables(place: Workspace) -> tuple[ResultTable, ...]:
     note = (
         "Means over the queries with one superclass and their targets. Original is the nearest prototype, sparse takes"
         " parts of it, aligned sparse takes them after its beats were moved onto those of the query; the first two are"
-        " valid by construction. A margin is a probability minus its threshold."
+        " valid by construction. Beat sparse takes 0.2 s of a lead at a time from several donors in the query's rhythm,"
+        " wave sparse one wave of a lead in every beat. A margin is a probability minus its threshold."
     )
     title = "Counterfactuals by method"
     if not shown:

@@ -7,6 +7,7 @@ from flows.report.explanation_pictures import (
     prototype_pictures,
     query_pictures,
     step_pictures,
+    worst_pictures,
 )
 from flows.report.explanation_tables import (
     attribution_tables,
@@ -50,6 +51,7 @@ def explanation_parts(place: Workspace, params: Params) -> tuple[Part, ...]:
             "Counterfactuals",
             (*summary_tables(place), *target_tables(place)),
             folded=_filled(
+                Part("The worst of them", pictures=worst_pictures(place)),
                 Part(
                     f"By the superclass of the query{_of_paper(params, 7, 11)}",
                     initial_tables(place, "tables_7_11.csv"),

@@ -31,6 +31,31 @@ class SparseParams(Section):
         return self
 
 
+class EditsParams(Section):
+    """The search for few edits by our methods (`veribeat.counterfactual.search`)."""
+
+    margin: float = Field(ge=0, allow_inf_nan=False)
+    """Logits by which the target is to be reached, shifted copies included."""
+
+    donors: int = Field(ge=1)
+    """Searched in full; more only where none of these is valid."""
+
+    path_points: int = Field(ge=1)
+    """Gradients along the path from query to donor."""
+
+    lengths: int = Field(ge=2)
+    """Beginnings of an order that are tried at a time."""
+
+    passes: int = Field(ge=0)
+    """Times that what was found is put in a new order and shortened."""
+
+    rounds: int = Field(ge=0)
+    """Times that edits are taken away one by one."""
+
+    eliminated: int = Field(ge=1)
+    """Edits taken away in a round, at most."""
+
+
 class QualityWeights(Section):
     """Of the composite quality Q ([CF] 5.5)."""
 
@@ -51,6 +76,8 @@ class CounterfactualsParams(Section):
     """How counterfactuals are searched for and judged."""
 
     sparse: SparseParams
+    beat_sparse: EditsParams
+    wave_sparse: EditsParams
     changed_share_of_sigma: float = Field(gt=0, lt=1)
     """A point counts as changed beyond this share of the training folds' standard deviation ([CF] eq. 16)."""
 

@@ -11,6 +11,7 @@ from tasks.params.cohort import CohortParams
 from tasks.params.compare import CompareParams
 from tasks.params.counterfactuals import CounterfactualsParams
 from tasks.params.delineate import DelineateParams
+from tasks.params.donors import DonorsParams
 from tasks.params.explain import ExplainParams
 from tasks.params.ingest import IngestParams
 from tasks.params.prototypes import PrototypesParams
@@ -44,6 +45,7 @@ class Params(Section):
     attribute: AttributeParams
     rules: RulesParams
     prototypes: PrototypesParams
+    donors: DonorsParams
     counterfactuals: CounterfactualsParams
     report: ReportParams
 
@@ -81,6 +83,12 @@ class Params(Section):
         if self.explain.arm is not None and self.explain.arm not in self.arms:
             known = ", ".join(sorted(self.arms))
             raise ValueError(f"'explain.arm' is '{self.explain.arm}'; 'arms' has {known}")
+        witness = self.explain.witness
+        if witness is not None and (witness not in self.arms or witness == self.explain.arm):
+            others = ", ".join(sorted(set(self.arms) - {self.explain.arm}))
+            raise ValueError(
+                f"'explain.witness' is '{witness}', but it should be null or an arm other than 'explain.arm': {others}"
+            )
         return self
 
 

@@ -8,3 +8,6 @@ class ExplainParams(Section):
 
     arm: str | None
     """None: no explanation chain."""
+
+    witness: str | None
+    """Another arm, which is asked what it sees in each counterfactual; None: nobody is asked."""

@@ -11,6 +11,6 @@ class ReportParams(Section):
     """Which query the figures show."""
 
     query: int | None = Field(ge=1)
-    """An ecg_id among the queries; None: the first CD query that `aligned_sparse` brings to the target."""
+    """An ecg_id among the queries; None: the first CD query that `wave_sparse` brings to the target."""
 
     target: Literal["NORM", "MI", "STTC", "CD", "HYP"]

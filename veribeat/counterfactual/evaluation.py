@@ -4,22 +4,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from veribeat.black_box import BlackBox
-from veribeat.counterfactual.methods import Counterfactual, Query, explain_query
+from veribeat.black_box import BlackBox, DifferentiableModel
+from veribeat.counterfactual.methods import MethodSettings, Sources, explain_query
 from veribeat.counterfactual.plausibility import (
     AmplitudeRange,
+    IntervalRange,
+    intervals_outside,
     joint_jump,
     limb_lead_residual,
     share_outside,
 )
-from veribeat.counterfactual.sparse import Mask, Signal, SparseSettings
+from veribeat.counterfactual.query import Counterfactual, Query
+from veribeat.counterfactual.sparse import Mask, Signal
 from veribeat.counterfactual.stability import draw_noise, share_kept, shifted, temporal_stability, with_noise
 from veribeat.counterfactual.targets import Labels
 from veribeat.dtw.distances import dtw_distances
 from veribeat.metrics.thresholds import predict_labels
-from veribeat.prototypes.store import PrototypeSet
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,13 @@ class EvaluationSettings:
 class RealRecords:
     """Real records to compare counterfactuals with.
 
-    `amplitudes` are what they have in each lead. `of_target` returns, for a label set (5,), the records (N, 1000, 12)
-    in mV that have just these labels; None leaves `nearest_real_mv` out, which saves two fifths of the time.
+    `amplitudes` are what they have in each lead, `intervals` between their waves. `of_target` returns, for a label set
+    (5,), the records (N, 1000, 12) in mV that have just these labels; None leaves `nearest_real_mv` out, which saves
+    two fifths of the time.
     """
 
     amplitudes: AmplitudeRange
+    intervals: IntervalRange
     of_target: Callable[[Labels], Signal] | None
 
 
@@ -78,9 +81,12 @@ class Metrics:
       over all five labels of p - t where wanted and t - p where not, so that it is below 0 where a label is wrong;
     - `quality`: Q of section 5.5;
     - `changed_segments`: runs of samples of one lead that were taken from the donor; `joint_jump_mv`,
-      `limb_lead_residual_mv`, `share_outside_range` (of all samples): see `plausibility`;
+      `limb_lead_residual_mv`, `share_outside_range` (of all samples), `intervals_outside_range` (of PR, QRS and QT):
+      see `plausibility`;
     - `nearest_real_mv`: DTW distance in mV (eq. 7) to the nearest real record with the target's labels; NaN without
-      records to compare with. 0 for a prototype that is among them.
+      records to compare with. 0 for a prototype that is among them;
+    - `witness_reached`, `witness_present`: 1 if another classifier, which had no part in it, predicts just the target's
+      labels, or those and maybe others; NaN without one.
     """
 
     validity: float
@@ -103,7 +109,10 @@ class Metrics:
     joint_jump_mv: float
     limb_lead_residual_mv: float
     share_outside_range: float
+    intervals_outside_range: float
     nearest_real_mv: float
+    witness_reached: float
+    witness_present: float
 
 
 @dataclass(frozen=True)
@@ -117,15 +126,16 @@ class Evaluated:
 def evaluate_query(
     query: Query,
     targets: Sequence[Labels],
-    prototypes: PrototypeSet,
-    prototype_peaks: Sequence[NDArray[np.integer]],
-    model: BlackBox,
-    search: SparseSettings,
+    methods: Sequence[str],
+    sources: Sources,
+    model: DifferentiableModel,
+    search: MethodSettings,
     measure: EvaluationSettings,
     real: RealRecords,
     seed: Sequence[int],
+    witness: BlackBox | None = None,
 ) -> tuple[Evaluated, ...]:
-    """Every method's counterfactual for every target, with its metrics; targets in order, methods in that of METHODS.
+    """Each method's counterfactual for every target, with its metrics; targets in order, methods within each.
 
     The result depends on the arguments alone. Noise is drawn once and shared by all counterfactuals of the query, so
     that their differences are not differences of noise.
@@ -133,36 +143,33 @@ def evaluate_query(
     Args:
         query: what to explain.
         targets: label sets (5,); see `targets.single_targets`.
-        prototypes: see `explain_query`.
-        prototype_peaks: see `explain_query`.
+        methods: see `explain_query`.
+        sources: see `explain_query`.
         model: the classifier.
-        search: of the sparse masks.
+        search: of the counterfactuals.
         measure: of the metrics.
         real: what to compare with.
         seed: of the noise, such as (seed, ecg_id).
+        witness: another classifier that is asked what it sees.
 
     Raises:
         InputError: as `explain_query`.
     """
-    distances = dtw_distances(query.signal_mv, prototypes.signals_mv)
     noise = draw_noise(len(measure.noise_levels), measure.noise_draws, query.signal_mv.shape, seed)
-    evaluated = []
-    for target in targets:
-        real_mv = None if real.of_target is None else real.of_target(target)
-        for found in explain_query(query, target, prototypes, prototype_peaks, distances, model, search):
-            metrics = evaluate(query, found, noise, real.amplitudes, real_mv, model, measure)
-            evaluated.append(Evaluated(found, metrics))
-    return tuple(evaluated)
+    return tuple(
+        Evaluated(found, evaluate(query, found, noise, real, model, measure, witness))
+        for found in explain_query(query, targets, methods, sources, model, search)
+    )
 
 
 def evaluate(
     query: Query,
     found: Counterfactual,
     noise: Signal,
-    amplitudes: AmplitudeRange,
-    real_mv: Signal | None,
+    real: RealRecords,
     model: BlackBox,
     settings: EvaluationSettings,
+    witness: BlackBox | None = None,
 ) -> Metrics:
     """The metrics of one counterfactual.
 
@@ -170,11 +177,12 @@ def evaluate(
         query: what was explained.
         found: its counterfactual.
         noise: from `stability.draw_noise`, (levels, draws, 1000, 12).
-        amplitudes: of real records.
-        real_mv: (N, 1000, 12) real records of the target, or None.
+        real: what to compare with.
         model: the classifier.
         settings: how to measure.
+        witness: another classifier that is asked what it sees.
     """
+    real_mv = None if real.of_target is None else real.of_target(found.target)
     labels = predict_labels(found.probabilities, model.thresholds)
     margins = found.probabilities.astype(np.float64) - model.thresholds
     validity = float(np.array_equal(labels, found.target) and not np.array_equal(labels, query.labels))
@@ -188,6 +196,7 @@ def evaluate(
     moved = shifted(found.signal_mv, settings.shifts)
     of_disturbed = model.labels(np.concatenate([noisy, moved]))
     noise_stability = share_kept(labels, of_disturbed[: len(noisy)])
+    reached, present = _witnessed(found, witness)
 
     return Metrics(
         validity=validity,
@@ -207,11 +216,21 @@ def evaluate(
         worst_signed_margin=float(np.where(found.target, margins, -margins).min()),
         quality=quality(validity, share_changed, noise_stability, target_margin, settings.weights),
         changed_segments=changed_segments(found.mask),
-        joint_jump_mv=joint_jump(found.signal_mv, found.mask),
+        joint_jump_mv=joint_jump(found.signal_mv, query.signal_mv, found.mask),
         limb_lead_residual_mv=limb_lead_residual(found.signal_mv),
-        share_outside_range=share_outside(found.signal_mv, amplitudes),
+        share_outside_range=share_outside(found.signal_mv, real.amplitudes),
+        intervals_outside_range=intervals_outside(found.signal_mv, real.intervals),
         nearest_real_mv=nearest_real(found.signal_mv, real_mv),
+        witness_reached=reached,
+        witness_present=present,
     )
+
+
+def _witnessed(found: Counterfactual, witness: BlackBox | None) -> tuple[float, float]:
+    if witness is None:
+        return np.nan, np.nan
+    (labels,) = witness.labels(found.signal_mv[None])
+    return float(np.array_equal(labels, found.target)), float(labels[found.target].all())
 
 
 def quality(

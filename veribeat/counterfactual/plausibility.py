@@ -1,4 +1,4 @@
-"""Could a heart have made this counterfactual? Jumps where it was joined, limb leads, amplitudes."""
+"""Could a heart have made this counterfactual? Jumps where it was joined, limb leads, amplitudes, intervals."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from veribeat.conventions import LEADS, UNITS_PER_MV
 from veribeat.signal.limb_leads import FROM_I_AND_II, limb_lead
+from veribeat.signal.median_beat import median_beat, median_rr
+from veribeat.signal.r_peaks import find_r_peaks
+from veribeat.signal.waves import find_waves
 
 PERCENTILES = (0.1, 99.9)
 """Of the real samples of a lead; what lies beyond is rare, so 0.002 of a real record's samples are expected there."""
@@ -24,16 +27,35 @@ class AmplitudeRange:
     high_mv: NDArray[np.float64]
 
 
-def joint_jump(signal_mv: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
+INTERVALS = ("PR", "QRS", "QT")
+"""From P onset to QRS onset, to QRS offset from there, and to T offset from there."""
+
+INTERVAL_PERCENTILES = (0.5, 99.5)
+"""Of real records; 0.01 of them are expected outside."""
+
+
+@dataclass(frozen=True)
+class IntervalRange:
+    """Intervals that real records have: bounds (3,) in samples, in the order of INTERVALS."""
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+def joint_jump(
+    signal_mv: NDArray[np.float32], query_mv: NDArray[np.float32], mask: NDArray[np.bool_]
+) -> float:
     """The largest jump in mV where a lead goes from the query to its donor or back; 0 without one.
 
-    `signal_mv` (T, leads) has the donor's samples where `mask` (T, leads) is true. A joint lies between two samples of
-    a lead that differ in the mask. Its jump is how much its step exceeds the larger of the steps before and after it,
-    which are the query's own and the donor's own: a steep wave is no jump.
+    `signal_mv` (T, leads) has something of the donor where `mask` (T, leads) is true, and else what `query_mv` has. A
+    joint lies between two samples of a lead that differ in the mask. Its jump is how much its step exceeds the largest
+    of the steps before and after it, which are the query's own and the donor's own, and of the query's step in the same
+    place: neither a steep wave nor an artefact of the query is a jump.
     """
     steps = np.abs(np.diff(signal_mv.astype(np.float64), axis=0))
     beside = np.pad(steps, ((1, 1), (0, 0)))
-    excess = steps - np.maximum(beside[:-2], beside[2:])
+    before = np.abs(np.diff(query_mv.astype(np.float64), axis=0))
+    excess = steps - np.maximum(np.maximum(beside[:-2], beside[2:]), before)
     joints = mask[1:] != mask[:-1]
     return float(excess.max(initial=0.0, where=joints))
 
@@ -73,3 +95,31 @@ def amplitude_range(signals: NDArray[np.int16], rows: NDArray[np.integer]) -> Am
 def share_outside(signal_mv: NDArray[np.float32], plausible: AmplitudeRange) -> float:
     """Share of the samples of all leads of a signal (T, 12) that lie outside of the range."""
     return float(((signal_mv < plausible.low_mv) | (signal_mv > plausible.high_mv)).mean())
+
+
+def intervals(signal_mv: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The INTERVALS (3,) of a recording's median beat in samples; NaN without R-peaks."""
+    r_peaks = find_r_peaks(signal_mv).samples
+    if not len(r_peaks):
+        return np.full(len(INTERVALS), np.nan)
+    waves = find_waves(median_beat(signal_mv, r_peaks), median_rr(r_peaks))
+    ends = (waves.qrs_onset, waves.qrs_offset, waves.t_offset)
+    return np.subtract(ends, (waves.p_onset, waves.qrs_onset, waves.qrs_onset)).astype(np.float64)
+
+
+def interval_range(signals_mv: NDArray[np.float32]) -> IntervalRange:
+    """INTERVAL_PERCENTILES of the intervals of real records (N, T, 12); raises ValueError where none has any."""
+    found = np.array([intervals(signal) for signal in signals_mv]).reshape(-1, len(INTERVALS))
+    found = found[~np.isnan(found).any(axis=1)]
+    if not len(found):
+        raise ValueError("no records to take intervals from")
+    low, high = np.percentile(found, INTERVAL_PERCENTILES, axis=0)
+    return IntervalRange(low, high)
+
+
+def intervals_outside(signal_mv: NDArray[np.float32], plausible: IntervalRange) -> float:
+    """Share of the INTERVALS of a recording that lie outside of the range; NaN without R-peaks."""
+    found = intervals(signal_mv)
+    if np.isnan(found).any():
+        return np.nan
+    return float(((found < plausible.low) | (found > plausible.high)).mean())

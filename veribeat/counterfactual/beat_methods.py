@@ -1,0 +1,100 @@
+"""Our counterfactuals for one query and one target: `beat_sparse` and `wave_sparse`.
+
+Both try every donor of the target's superclasses, order edits by gradients, and verify what they return (`search`).
+They differ in what an edit is: 0.2 s of one lead of a donor in the query's rhythm, or one wave of one lead in every
+beat alike. A very sparse counterfactual found along gradients may deceive the model rather than show it another heart;
+that is why the second one's edits are waves.
+"""
+
+from veribeat.black_box import DifferentiableModel
+from veribeat.counterfactual.beat_alignment import align_beats
+from veribeat.counterfactual.edits import Edits
+from veribeat.counterfactual.query import Counterfactual, Donors, Query
+from veribeat.counterfactual.search import Found, SearchSettings, search
+from veribeat.counterfactual.segment_edits import SegmentEdits
+from veribeat.counterfactual.sparse import Signal
+from veribeat.counterfactual.targets import Labels
+from veribeat.counterfactual.wave_edits import WaveEdits, wave_edits
+
+BEAT_METHODS = ("beat_sparse", "wave_sparse")
+"""Names of the methods."""
+
+NARROWLY = "the target is reached, but by less than the margin that was asked for"
+BY_SEGMENTS = "no change of waves reaches the target: segments of an aligned donor"
+UNALIGNED = "no aligned donor reaches the target: segments of a donor as it is"
+NOT_REACHED = "no donor reaches the target: the candidate that comes nearest"
+
+
+def beat_counterfactual(
+    method: str,
+    query: Query,
+    target: Labels,
+    donors: Donors,
+    model: DifferentiableModel,
+    settings: SearchSettings,
+) -> Counterfactual:
+    """Return the counterfactual by one of BEAT_METHODS.
+
+    Where no donor's edits make the model predict the target, others are tried, and the note says so: segments of
+    aligned donors instead of waves, then segments of donors as they are; a whole donor, which the model classifies as
+    the target, is the last of these.
+
+    Args:
+        method: one of BEAT_METHODS.
+        query: what to explain.
+        target: (5,) label set that must be predicted, exactly.
+        donors: records of all superclasses.
+        model: the classifier.
+        settings: of the search.
+
+    Raises:
+        InputError: the query is already predicted as the target, or no donor has a superclass of it.
+    """
+    places = donors.of_target(query, target)
+    ways = {"": _waves, BY_SEGMENTS: _aligned_segments, UNALIGNED: _segments}
+    if method == "beat_sparse":
+        ways = {"": _aligned_segments, UNALIGNED: _segments}
+    tried: list[tuple[Found, int, Edits, str]] = []
+    for note, make in ways.items():
+        edits = {
+            int(place): made for place in places if (made := make(query, donors, int(place))) is not None
+        }
+        if not edits:
+            continue
+        found = search(list(edits.values()), target, model, settings)
+        donor = list(edits)[found.donor]
+        tried.append((found, donor, edits[donor], note))
+        if found.valid:
+            break
+    found, donor, of_donor, note = max(tried, key=lambda each: (each[0].valid, each[0].margin))
+    if not found.valid:
+        note = NOT_REACHED
+    elif found.margin < settings.margin and not note:
+        note = NARROWLY
+    return Counterfactual(
+        method=method,
+        target=target,
+        prototype=donor,
+        signal_mv=found.signal_mv,
+        mask=found.mask,
+        probabilities=model.probabilities(found.signal_mv[None])[0],
+        valid=found.valid,
+        note=note,
+        waves=of_donor.changes(found.chosen) if isinstance(of_donor, WaveEdits) else (),
+        margin=found.margin,
+        searched=sum(each.searched for each, *_ in tried),
+        forwards=sum(each.forwards for each, *_ in tried),
+    )
+
+
+def _waves(query: Query, donors: Donors, place: int) -> Edits | None:
+    return wave_edits(query.signal_mv, query.r_peaks, donors.records.signals_mv[place], donors.peaks(place))
+
+
+def _aligned_segments(query: Query, donors: Donors, place: int) -> Edits | None:
+    aligned: Signal | None = align_beats(donors.records.signals_mv[place], donors.peaks(place), query.r_peaks)
+    return None if aligned is None else SegmentEdits(query.signal_mv, aligned)
+
+
+def _segments(query: Query, donors: Donors, place: int) -> Edits:
+    return SegmentEdits(query.signal_mv, donors.records.signals_mv[place])

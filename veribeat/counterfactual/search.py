@@ -1,0 +1,249 @@
+"""The fewest edits that turn a prediction and keep it turned: donors, gradients, prefixes, elimination, verification.
+
+For one donor:
+
+1. The margin's gradient, averaged along the straight path from the query to the query with all edits (integrated
+   gradients, Sundararajan et al. 2017), says how much each edit adds to the margin of the target's worst label.
+2. Edits are sorted by that, over the square root of what they cost. A batch of ever longer beginnings of this order is
+   tried, then every length between the shortest that reaches the target and the one before.
+3. Edits are taken away again, first those without which the margin is largest, as long as the target is reached.
+
+Reached means: by `margin` logits for the candidate itself and for its copies that are shifted in time, because a
+prediction that turns back when the ECG is shifted by 10 ms explains nothing. What is returned was verified as it is
+stored: rounded, faded and joined.
+
+The donors are ranked by the margin of the query with all of their edits. `donors` of them are searched, and the
+sparsest counterfactual that reaches the target is returned. Where none does, the search goes on to the next donor as
+long as all of its edits together promise more, or nothing valid was found. Where a donor's edits never come to
+`margin`, half of the most that they come to is asked for instead: the whole donor for the last bit of margin would not
+be sparse.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from veribeat.black_box import DifferentiableModel
+from veribeat.counterfactual.edits import Chosen, Edits, all_of
+from veribeat.counterfactual.sparse import Mask, Signal
+from veribeat.counterfactual.stability import shifted
+from veribeat.counterfactual.targets import Labels
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How to search.
+
+    `margin` in logits and `shifts` in samples say when the target is reached. `donors` are searched in full. The path
+    from query to donor has `path_points`; `lengths` is how many beginnings are tried at a time, in up to `passes` more
+    orders; in each of `rounds` at most `eliminated` edits are taken away again.
+    """
+
+    margin: float
+    shifts: tuple[int, ...]
+    donors: int
+    path_points: int
+    lengths: int
+    passes: int
+    rounds: int
+    eliminated: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best candidate of a search.
+
+    `signal_mv` (T, 12) in stored units, `mask` (T, 12) where it differs from the query by intent, `chosen` (U,) which
+    edits it has; `donor` is the place of its donor in what was searched. `margin` is the smallest of itself and its
+    shifted copies in logits: below the settings' margin where the search did not reach the target. `valid` says
+    whether the candidate itself is predicted as the target. `searched` donors were tried, with `forwards` forward
+    passes of one signal (a gradient counts as three).
+    """
+
+    signal_mv: Signal
+    mask: Mask
+    chosen: Chosen
+    donor: int
+    margin: float
+    valid: bool
+    searched: int
+    forwards: int
+
+
+def search(
+    edits_of_donors: Sequence[Edits], target: Labels, model: DifferentiableModel, settings: SearchSettings
+) -> Found:
+    """Find few edits after which the model predicts just the label set `target` (5,).
+
+    Args:
+        edits_of_donors: of one query towards each donor, one at least.
+        target: (5,).
+        model: the classifier.
+        settings: how to search.
+
+    Returns:
+        The sparsest candidate that reaches the target; else one that is valid, the one with the largest margin first;
+        else the one with the largest margin.
+    """
+    trial = _Trial(target, model, settings)
+    whole = np.concatenate([edits.apply(all_of(edits)) for edits in edits_of_donors])
+    of_whole = trial.own_margins(whole)
+    order = np.argsort(-of_whole, kind="stable")
+    best: tuple[tuple[bool, bool, float], int, Edits, Chosen, Signal, float] | None = None
+    searched = 0
+    for donor in order:
+        enough = best is not None and best[0][1] and searched >= settings.donors
+        if enough and best is not None and (best[0][0] or of_whole[donor] < settings.margin):
+            break
+        searched += 1
+        edits = edits_of_donors[donor]
+        chosen = _search_one(edits, trial)
+        (signal,) = edits.apply(chosen[None])
+        own = float(trial.own_margins(signal[None])[0])
+        margin = min(own, trial.shifted_margin(signal))
+        reached = margin >= settings.margin
+        merit = (reached, own >= 0, -float(edits.mask(chosen).mean()) if reached else margin)
+        if best is None or merit > best[0]:
+            best = merit, int(donor), edits, chosen, signal, margin
+    if best is None:
+        raise ValueError("there is no donor to take anything from")
+    (_, valid, _), donor, edits, chosen, signal, margin = best
+    return Found(
+        signal,
+        edits.mask(chosen),
+        chosen,
+        donor,
+        margin,
+        valid,
+        searched,
+        trial.forwards,
+    )
+
+
+class _Trial:
+    """Asks the model how far candidates are inside of the target, and counts what that costs."""
+
+    def __init__(self, target: Labels, model: DifferentiableModel, settings: SearchSettings) -> None:
+        self.target, self.model, self.settings = target, model, settings
+        self.margin = settings.margin
+        self.forwards = 0
+
+    def own_margins(self, signals_mv: Signal) -> NDArray[np.float64]:
+        """Margins (N,) of the candidates (N, T, 12) as they are."""
+        self.forwards += len(signals_mv)
+        return self.model.margins(signals_mv, self.target)
+
+    def shifted_margin(self, signal_mv: Signal) -> float:
+        """The smallest margin of the shifted copies of one candidate (T, 12); infinite without shifts."""
+        if not self.settings.shifts:
+            return float("inf")
+        return float(self.own_margins(shifted(signal_mv, self.settings.shifts)).min())
+
+    def first_reached(self, candidates: Signal, margins: NDArray[np.float64]) -> int | None:
+        """The first candidate (N, T, 12) that reaches the target, copies included; None without one."""
+        for place in np.flatnonzero(margins >= self.margin):
+            if self.shifted_margin(candidates[place]) >= self.margin:
+                return int(place)
+        return None
+
+    def path_gradient(self, query_mv: Signal, whole_mv: Signal) -> Signal:
+        """The margin's mean gradient (T, 12) along the straight path from one signal to another."""
+        points = self.settings.path_points
+        places = ((np.arange(points) + 0.5) / points)[:, None, None].astype(np.float32)
+        path = query_mv + places * (whole_mv - query_mv)
+        self.forwards += 3 * points
+        gradient: Signal = self.model.margin_gradients(path, self.target).mean(axis=0)
+        return gradient
+
+
+def _search_one(edits: Edits, trial: _Trial) -> Chosen:
+    """The edits (U,) of one donor that reach the target, or those with the largest margin."""
+    trial.margin = trial.settings.margin
+    nothing = np.zeros((1, len(edits.costs)), dtype=np.bool_)
+    query, whole = edits.apply(np.concatenate([nothing, all_of(edits)]))
+    chosen, reached = _shortest_beginning(
+        edits, _by_worth(edits, query, whole, edits.costs > 0, trial), trial
+    )
+    for _ in range(trial.settings.passes):
+        if not reached or chosen.sum() < 2:
+            break
+        (signal,) = edits.apply(chosen[None])
+        order = _by_worth(edits, query, signal, chosen, trial)
+        fewer, shorter = _shortest_beginning(edits, order[:-1], trial)
+        if not shorter:
+            break
+        chosen = fewer
+    return _eliminate(edits, chosen, trial) if reached else chosen
+
+
+def _by_worth(
+    edits: Edits, query_mv: Signal, reached_mv: Signal, among: Chosen, trial: _Trial
+) -> NDArray[np.int64]:
+    """The edits `among` (U,), first those that add most to the margin on the way to a signal, for what they cost."""
+    gains = edits.gains(trial.path_gradient(query_mv, reached_mv))
+    worth = np.divide(gains, np.sqrt(edits.costs), out=np.full_like(gains, -np.inf), where=among)
+    return np.argsort(-worth, kind="stable")[: among.sum()]
+
+
+def _shortest_beginning(edits: Edits, order: NDArray[np.int64], trial: _Trial) -> tuple[Chosen, bool]:
+    """The shortest beginning of the order that reaches the target, or the one with the largest margin."""
+    lengths = np.unique(np.rint(np.geomspace(1, len(order), trial.settings.lengths)).astype(np.int64))
+    beginnings, candidates = _beginnings(edits, order, lengths)
+    margins = trial.own_margins(candidates)
+    place = trial.first_reached(candidates, margins)
+    if place is None:
+        best = int(margins.argmax())
+        trial.margin = min(trial.margin, min(margins[best], trial.shifted_margin(candidates[best])) / 2)
+        place = None if trial.margin < 0 else trial.first_reached(candidates, margins)
+    if place is None:
+        return beginnings[margins.argmax()], False
+    between = np.arange(lengths[place - 1] + 1 if place else 1, lengths[place])
+    if len(between) > trial.settings.lengths:  # a second grid, as fine as the first
+        between = np.unique(np.rint(np.linspace(between[0], between[-1], trial.settings.lengths)).astype(int))
+    if len(between):
+        shorter, candidates = _beginnings(edits, order, between)
+        finer = trial.first_reached(candidates, trial.own_margins(candidates))
+        if finer is not None:
+            return shorter[finer], True
+    return beginnings[place], True
+
+
+def _beginnings(edits: Edits, order: NDArray[np.int64], lengths: NDArray[np.int64]) -> tuple[Chosen, Signal]:
+    """The first edits in an order, as many as each of `lengths` (N,) says: (N, U), and the candidates (N, T, 12)."""
+    chosen = np.zeros((len(lengths), len(edits.costs)), dtype=np.bool_)
+    for row, length in zip(chosen, lengths, strict=True):
+        row[order[:length]] = True
+    return chosen, edits.apply(chosen)
+
+
+def _eliminate(edits: Edits, chosen: Chosen, trial: _Trial) -> Chosen:
+    """Take away what the target can be reached without, the most that can be taken at once in each round."""
+    for _ in range(trial.settings.rounds):
+        each = np.flatnonzero(chosen)
+        if len(each) < 2:
+            break
+        without = np.repeat(chosen[None], len(each), axis=0)
+        without[np.arange(len(each)), each] = False
+        margins = trial.own_margins(edits.apply(without))
+        spare = each[np.argsort(-margins, kind="stable")][: (margins >= trial.margin).sum()]
+        fewer = _take_away(edits, chosen, spare[: trial.settings.eliminated], trial)
+        if fewer is None:
+            break
+        chosen = fewer
+    return chosen
+
+
+def _take_away(edits: Edits, chosen: Chosen, spare: NDArray[np.int64], trial: _Trial) -> Chosen | None:
+    """`chosen` without as many of `spare`, from the first on, as can be spared; None where none can."""
+    spare = spare[: chosen.sum() - 1]  # a counterfactual without any edit is the query
+    if not len(spare):
+        return None
+    fewer = np.repeat(chosen[None], len(spare), axis=0)
+    for row in range(len(spare)):
+        fewer[row, spare[: row + 1]] = False
+    fewest_first = fewer[::-1]
+    candidates = edits.apply(fewest_first)
+    place = trial.first_reached(candidates, trial.own_margins(candidates))
+    return None if place is None else fewest_first[place]
