@@ -52,28 +52,33 @@ class WachterSettings:
 
 
 def wachter(
-    query: Query, targets: Sequence[Labels], network: nn.Module, model: BlackBox, settings: WachterSettings
+    queries: Sequence[Query],
+    targets: Sequence[Labels],
+    network: nn.Module,
+    model: BlackBox,
+    settings: WachterSettings,
 ) -> tuple[Counterfactual, ...]:
-    """The counterfactuals of `query` for `targets`, label sets (5,), in order.
+    """The counterfactual of each of `queries` for the label set (5,) in the same place of `targets`.
 
-    All descend in one batch without influencing each other. Where no iterate is valid, the result is the one whose
-    loss was the lowest, with a note.
+    All descend in one batch, which takes little longer than one of them, without influencing each other but for the
+    last digit: networks round differently in batches of other sizes. Where no iterate is valid, the result is the one
+    whose loss was the lowest, with a note.
 
     Args:
-        query: what to explain.
-        targets: label sets (5,).
+        queries: what to explain; the same one once for each of its targets.
+        targets: label sets (5,), as many.
         network: signals in mV (B, 1000, 12) to logits (B, 5), in evaluation mode; the insides of `model`.
         model: the classifier.
         settings: of the descent.
     """
-    start = torch.from_numpy(query.signal_mv)
+    start = torch.from_numpy(np.stack([query.signal_mv for query in queries]))
     wanted = np.stack(targets)
     side = torch.from_numpy(np.where(wanted, 1, -1).astype(np.float32))
     thresholds = torch.from_numpy(logit(model.thresholds).astype(np.float32))
-    perturbation = torch.zeros((len(targets), *start.shape), requires_grad=True)  # in units of sigma
+    perturbation = torch.zeros(start.shape, requires_grad=True)  # in units of sigma
     optimiser = torch.optim.Adam([perturbation], lr=settings.rate_sigma)
     weight = torch.full((len(targets),), settings.weight)
-    kept = _Kept(start.expand(len(targets), -1, -1).clone())
+    kept = _Kept(start.clone())
     for _ in range(settings.steps):
         moved = start + settings.sigma_mv * perturbation.detach()
         shown = (torch.round(moved * UNITS_PER_MV) / UNITS_PER_MV).requires_grad_()
@@ -100,7 +105,9 @@ def wachter(
             model,
             note="" if found else f"no valid iterate in {settings.steps} steps",
         )
-        for target, signal, found in zip(targets, kept.signals.numpy(), kept.valid.tolist(), strict=True)
+        for query, target, signal, found in zip(
+            queries, targets, kept.signals.numpy(), kept.valid.tolist(), strict=True
+        )
     )
 
 
