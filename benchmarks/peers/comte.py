@@ -56,7 +56,7 @@ def _greedy(query_mv: Signal, donor_mv: Signal, target: Labels, model: BlackBox)
     order: list[int] = []
     while not taken.all():
         free = np.flatnonzero(~taken)
-        signals = swapped(np.stack([_with(taken, lead, True) for lead in free]))
+        signals = swapped(np.stack([_with(taken, lead, True) for lead in free.tolist()]))
         lack = missing(model.probabilities(signals), model.thresholds, target)
         lead = int(free[np.argmin(lack)])
         taken = _with(taken, lead, True)

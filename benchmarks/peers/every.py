@@ -44,7 +44,9 @@ def explain_by_peers(
     """
     importance = class_activation(backbone)
     pairs = [(query, target) for query, its in zip(queries, targets, strict=True) for target in its]
-    descended = iter(wachter(*zip(*pairs, strict=True), backbone, model, settings))
+    descended = iter(
+        wachter([pair[0] for pair in pairs], [pair[1] for pair in pairs], backbone, model, settings)
+    )
     for query, its in zip(queries, targets, strict=True):
         found = []
         for target in its:
