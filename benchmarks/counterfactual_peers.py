@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from peers.base import Pool
+from peers.base import NO_DONOR, Pool
 from peers.every import PEERS, explain_by_peers
 from peers.ledger import KEYS, RUN, Ledger
 from peers.wachter import WachterSettings
@@ -42,6 +42,7 @@ TOGETHER = 4
 """Queries whose gradient descents share a batch."""
 
 WITNESS = ("witness_agrees", "witness_present")
+JOINTS = ("changed_segments", "joint_jump_mv")
 METRICS = tuple(field.name for field in dataclasses.fields(Metrics))
 
 SHOWN = {
@@ -84,6 +85,9 @@ class Bench:
                 (seen,) = self.witness.labels(each.signal_mv[None])
                 line["witness_agrees"] = float(np.array_equal(seen, each.target))
                 line["witness_present"] = float(seen[each.target].all())
+            if each.prototype == NO_DONOR:
+                # Where an arbitrary change begins and ends is no joint of two recordings.
+                line |= dict.fromkeys(JOINTS, np.nan)
             lines.append(line)
         return lines
 
@@ -173,7 +177,7 @@ def show(figures: pd.DataFrame, title: str) -> None:
     """Print the table."""
     table = Table("", *figures.columns, title=title)
     for name, values in figures.iterrows():
-        table.add_row(str(name), *(f"{value:.3f}" for value in values))
+        table.add_row(str(name), *("" if np.isnan(value) else f"{value:.3f}" for value in values))
     Console(width=120).print(table)
 
 

@@ -80,6 +80,4 @@ class Ledger:
 
 def _read(source: Path | io.StringIO) -> pd.DataFrame:
     # Digests can look like numbers, and the default parser of floats is off by a last digit.
-    return pd.read_csv(
-        source, dtype={RUN: str}, keep_default_na=False, na_values=["nan", ""], float_precision="round_trip"
-    )
+    return pd.read_csv(source, dtype={RUN: str, "note": str}, float_precision="round_trip")

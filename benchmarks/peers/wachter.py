@@ -101,7 +101,7 @@ def wachter(
             query,
             target,
             signal,
-            signal != query.signal_mv,
+            np.ones(signal.shape, dtype=np.bool_),
             model,
             note="" if found else f"no valid iterate in {settings.steps} steps",
         )
