@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from models.backbones.base import Backbone
 from models.black_box import black_box
 from models.bundle import Classifier
 from tasks.counterfactuals import measure_settings
@@ -137,7 +138,13 @@ def digest_of(bench: Bench, workspace: Path, witness: Path | None) -> str:
 
 def run(bench: Bench, rows: NDArray[np.int64], ledger: Ledger, console: Console) -> None:
     """Explain and measure all of `rows` that the ledger does not have."""
-    explained, model = bench.explained, bench.explained.black_box
+    explained, model, backbone = (
+        bench.explained,
+        bench.explained.black_box,
+        bench.explained.classifier.backbone,
+    )
+    if not isinstance(backbone, Backbone):
+        raise TypeError(f"{type(backbone).__name__} has no features to make an activation map of")
     finished = ledger.finished
     pending = [row for row in rows.tolist() if int(explained.ecg_ids(np.array([row]))[0]) not in finished]
     with Progress(console=console) as progress:
@@ -147,9 +154,7 @@ def run(bench: Bench, rows: NDArray[np.int64], ledger: Ledger, console: Console)
             signals = explained.signals_mv(np.array(chunk))
             queries = [make_query(signal, find_r_peaks(signal).samples, model) for signal in signals]
             targets = [single_targets(query.labels) for query in queries]
-            explanations = explain_by_peers(
-                queries, targets, bench.pool, explained.classifier.backbone, model, bench.settings
-            )
+            explanations = explain_by_peers(queries, targets, bench.pool, backbone, model, bench.settings)
             for row, query, found in zip(chunk, queries, explanations, strict=True):
                 ledger.append(bench.rows(row, query, found))
                 progress.advance(task)
@@ -191,6 +196,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("counterfactual_peers.csv"), help="results so far")
     parser.add_argument("--witness", type=Path, metavar="FOLDER", help="a second classifier, as exported")
     options = parser.parse_args()
+    if options.limit is not None and options.limit < 1:
+        parser.error("--limit must be at least 1")
     try:
         bench = make_bench(options.workspace, options.arm, options.witness)
         rows = queries_of(bench.explained, options.role, options.limit)

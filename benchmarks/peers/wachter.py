@@ -38,17 +38,22 @@ class WachterSettings:
     `sigma_mv` is the training signals' standard deviation in mV and `rate_sigma` Adam's learning rate in units of it.
     `weight` is that of the loss at the start, and `growth` the factor by which it rises or falls. `absolute`, `squared`
     and `smoothness` are the weights of the penalties.
+
+    The defaults were chosen on the validation fold (two records of each superclass, four targets each, `cnn_gru_flow`)
+    among a dozen: all reached every target, and these had the smallest root mean square. From `weight` 1 and `growth`
+    1.1 on, Adam overshoots: 0.020 instead of 0.011 mV, and a share of 0.44 instead of 0.09 changed. A `smoothness` of
+    100 halves the second differences, for 0.013 mV and 0.14.
     """
 
     sigma_mv: float
     steps: int = 150
     rate_sigma: float = 0.02
     margin: float = 0.2
-    weight: float = 1.0
-    growth: float = 1.1
+    weight: float = 0.03
+    growth: float = 1.05
     absolute: float = 1.0
     squared: float = 1.0
-    smoothness: float = 1.0
+    smoothness: float = 10.0
 
 
 def wachter(

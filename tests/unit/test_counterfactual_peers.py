@@ -21,6 +21,8 @@ from veribeat.errors import InputError
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))  # where scripts find `peers`
 
+import pandas as pd
+from counterfactual_peers import METRICS, summary
 from peers.base import NO_DONOR, Pool, finished, logit, missing
 from peers.comte import comte
 from peers.every import PEERS, explain_by_peers
@@ -218,6 +220,21 @@ def test_the_activation_map_has_a_value_for_each_sample() -> None:
     found = class_activation(network)(signal, MI)
     evidence = np.maximum(signal.mean(axis=1).reshape(250, 4).mean(axis=1), 0) * 8 / 250
     np.testing.assert_allclose(found, np.repeat(evidence, 4), atol=1e-6)
+
+
+def test_macro_figures_weigh_targets_alike() -> None:
+    rows = [
+        {"method": method, "target": target, **dict.fromkeys(METRICS, 0.5), "validity": valid}
+        for method in PEERS
+        for target, valid in (("MI", 1.0), ("MI", 1.0), ("MI", 0.0), ("CD", 0.0))
+    ]
+    table = pd.DataFrame(rows)
+    assert "witness sees the target, micro" not in summary(table).index
+    table["witness_agrees"], table["witness_present"] = 0.0, [1.0, 0, 0, 1] * len(PEERS)
+    figures = summary(table)["comte"]
+    assert tuple(figures.filter(like="validity")) == pytest.approx((1 / 2, 1 / 3))
+    assert tuple(figures.filter(like="sees the target")) == pytest.approx((1 / 2, 2 / 3))
+    assert figures["share changed, median"] == 0.5
 
 
 COLUMNS = (*KEYS, RUN, "note", "validity")
