@@ -191,10 +191,10 @@ def test_wachter_says_where_it_did_not_arrive() -> None:
     network, model = network_and_model()
     query = norm_query(model)
     hyp = label_set(["HYP"])
-    near, far = wachter([query, query], [MI, hyp], network, model, WachterSettings(0.2, steps=100))
+    near, far = wachter([query, query], [MI, hyp], network, model, SETTINGS)
     assert near.valid
     assert not far.valid
-    assert far.note == "no valid iterate in 100 steps"
+    assert far.note == "no valid iterate in 150 steps"
 
 
 def test_all_peers_are_deterministic_and_in_order() -> None:
