@@ -183,7 +183,7 @@ def show(figures: pd.DataFrame, title: str) -> None:
     table = Table("", *figures.columns, title=title)
     for name, values in figures.iterrows():
         table.add_row(str(name), *("" if np.isnan(value) else f"{value:.3f}" for value in values))
-    Console(width=120).print(table)
+    Console(width=140).print(table)
 
 
 def main() -> None:

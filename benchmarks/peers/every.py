@@ -11,13 +11,13 @@ from peers.native_guide import NAME as NATIVE_GUIDE
 from peers.native_guide import native_guide
 from peers.nearest_unlike import NAME as NEAREST_UNLIKE
 from peers.nearest_unlike import nearest_unlike
+from peers.wachter import FIRM, WachterSettings, firm, wachter
 from peers.wachter import NAME as WACHTER
-from peers.wachter import WachterSettings, wachter
 from veribeat.black_box import BlackBox
 from veribeat.counterfactual.methods import Counterfactual, Query
 from veribeat.counterfactual.targets import Labels
 
-PEERS = (NEAREST_UNLIKE, NATIVE_GUIDE, COMTE, WACHTER)
+PEERS = (NEAREST_UNLIKE, NATIVE_GUIDE, COMTE, WACHTER, FIRM)
 """Names of the peers, in the order of the table's columns."""
 
 
@@ -37,16 +37,16 @@ def explain_by_peers(
         pool: what may be borrowed from.
         backbone: the insides of `model`, in evaluation mode.
         model: the classifier.
-        settings: of the gradient descent.
+        settings: of the gradient descent; see `wachter.firm` for the second one.
 
     Raises:
         InputError: the pool has no record of a target.
     """
     importance = class_activation(backbone)
     pairs = [(query, target) for query, its in zip(queries, targets, strict=True) for target in its]
-    descended = iter(
-        wachter([pair[0] for pair in pairs], [pair[1] for pair in pairs], backbone, model, settings)
-    )
+    explained, wanted = [query for query, _ in pairs], [target for _, target in pairs]
+    near = iter(wachter(explained, wanted, backbone, model, settings))
+    steady = iter(wachter(explained, wanted, backbone, model, firm(settings)))
     for query, its in zip(queries, targets, strict=True):
         found = []
         for target in its:
@@ -55,6 +55,7 @@ def explain_by_peers(
                 nearest_unlike(query, target, neighbours, model),
                 native_guide(query, target, neighbours, importance, model),
                 comte(query, target, neighbours, model),
-                next(descended),
+                next(near),
+                next(steady),
             ]
         yield found

@@ -15,7 +15,7 @@ prediction is the target. Departures:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from veribeat.counterfactual.targets import Labels
 from veribeat.metrics.thresholds import predict_labels
 
 NAME = "wachter"
+FIRM = "wachter_firm"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,17 @@ class WachterSettings:
     absolute: float = 1.0
     squared: float = 1.0
     smoothness: float = 10.0
+    name: str = NAME
+
+
+def firm(settings: WachterSettings) -> WachterSettings:
+    """The same method where it is to stand disturbances rather than change little.
+
+    The default ends just over the boundary: on 6 records of the validation fold and 24 targets 1 % of shifts by one or
+    two samples kept its predictions, and another network saw the target in 4 %. With a larger margin and a descent that
+    crosses the boundary fast, these were 83 % and 38 %, for 0.027 instead of 0.009 mV.
+    """
+    return replace(settings, name=FIRM, weight=1.0, growth=1.1, margin=2.0)
 
 
 def wachter(
@@ -102,7 +114,7 @@ def wachter(
         weight = torch.where(valid, weight / settings.growth, weight * settings.growth)
     return tuple(
         finished(
-            NAME,
+            settings.name,
             query,
             target,
             signal,
