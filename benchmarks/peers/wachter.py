@@ -63,8 +63,9 @@ def firm(settings: WachterSettings) -> WachterSettings:
     """The same method where it is to stand disturbances rather than change little.
 
     The default ends just over the boundary: on 6 records of the validation fold and 24 targets 1 % of shifts by one or
-    two samples kept its predictions, and another network (`reference/ptbxl`) saw the target in 4 %. With a larger margin and a descent that
-    crosses the boundary fast, these were 83 % and 38 %, for 0.027 instead of 0.009 mV. The best of three tries.
+    two samples kept its predictions, and another network (`reference/ptbxl`) saw the target in 4 %. With a larger
+    margin and a descent that crosses the boundary fast, these were 83 % and 38 %, for 0.027 instead of 0.009 mV. These
+    settings are the best of three tries.
     """
     return replace(settings, name=FIRM, weight=1.0, growth=1.1, margin=2.0)
 
