@@ -72,8 +72,8 @@ def _answer(place: Workspace, asked: Asked) -> Answer:
             prototypes,
             asked.target,
             asked.method,
-            _settings(params.counterfactuals, explained, asked.ecg_id),
-            _background(params.attribute, explained, asked.ecg_id),
+            settings_of(params.counterfactuals, explained, asked.ecg_id),
+            background_of(params.attribute, explained, asked.ecg_id),
         ),
         params.cohort.simulated,
     )
@@ -98,7 +98,10 @@ def _window(asked: Asked, recording: EcgRecord) -> Window:
         raise InputError(f"{asked.record}: {error}") from error
 
 
-def _settings(params: CounterfactualsParams, explained: Explained, ecg_id: int | None) -> ExplanationSettings:
+def settings_of(
+    params: CounterfactualsParams, explained: Explained, ecg_id: int | None
+) -> ExplanationSettings:
+    """How a record is explained: as by the stage `counterfactuals`, where `ecg_id` names one of the cohort."""
     return ExplanationSettings(
         search_settings(params),
         measure_settings(params, explained),
@@ -107,7 +110,7 @@ def _settings(params: CounterfactualsParams, explained: Explained, ecg_id: int |
     )
 
 
-def _background(params: AttributeParams, explained: Explained, ecg_id: int | None) -> BackgroundDraws:
+def background_of(params: AttributeParams, explained: Explained, ecg_id: int | None) -> BackgroundDraws:
     """The draws that the stage `attribute` makes for this record, and of the background only what they need."""
     rows = explained.rows("background")
     seed = (params.seed, FILE_SEED if ecg_id is None else ecg_id)
