@@ -43,7 +43,8 @@ format: install
 
 # Needs the prototypes of WORKSPACE: in the root, those of `make run`. The libraries that we compare with have an
 # environment of their own, so that none becomes a dependency of the project; its pins are those of the project.
-WORKSPACE ?= .
+WORKSPACE := .
+QUICK :=
 BENCH_VENV := .venv-bench
 BENCH_PIP := $(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 BENCH_INSTALLED := $(BENCH_VENV)/installed

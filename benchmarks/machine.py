@@ -55,4 +55,4 @@ def machine_grid() -> Grid:
         " aeon allows that numba: it is installed beside them without its own requirements, which is not a combination"
         " that its authors test."
     )
-    return Grid("Machine and versions", ("", ""), tuple(rows), note)
+    return Grid("Machine and versions", ("machine or library", "name or version"), tuple(rows), note, texts=2)

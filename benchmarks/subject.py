@@ -82,13 +82,9 @@ class Subject:
         window = window_at(recording.signals_mv, rate, start_s)
         donors = self.prototypes if prototypes is None else prototypes
         classifier, background = self.explained.classifier, self.background if attributions else None
-        explanation = explain(
-            classifier, window.signals_mv, donors, None, method, self.settings, background
-        )
+        explanation = explain(classifier, window.signals_mv, donors, None, method, self.settings, background)
         asked = Asked("array", None, method, start_s)
-        answer = Answer(
-            asked, self.arm, classifier, recording, window, donors, explanation, self.simulated
-        )
+        answer = Answer(asked, self.arm, classifier, recording, window, donors, explanation, self.simulated)
         return json.dumps(document(answer))
 
 

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 from rich.console import Console
 from rich.table import Table
 
 
 @dataclass(frozen=True)
 class Grid:
-    """One table; the first column names its rows, the others are numbers. `note` says how they came about.
+    """One table; the first `texts` columns are words, the others numbers. `note` says how they came about.
 
     Raises:
         ValueError: a row with more or fewer cells than there are columns.
@@ -21,6 +20,7 @@ class Grid:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+    texts: int = 1
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -29,7 +29,8 @@ class Grid:
 
     def markdown(self) -> str:
         """A heading, the table and the note, ending with a newline."""
-        head = [self.columns, ("---", *["---:"] * (len(self.columns) - 1))]
+        rule = ("---" if place < self.texts else "---:" for place in range(len(self.columns)))
+        head = [self.columns, tuple(rule)]
         lines = [f"| {' | '.join(map(_escaped, row))} |" for row in (*head, *self.rows)]
         parts = [f"### {self.title}", "\n".join(lines), *([self.note] if self.note else [])]
         return "\n\n".join(parts) + "\n"
@@ -37,7 +38,7 @@ class Grid:
     def show(self, console: Console) -> None:
         """Print the table and its note."""
         table = Table(*self.columns, title=self.title)
-        for column in table.columns[1:]:
+        for column in table.columns[self.texts :]:
             column.justify = "right"
         for row in self.rows:
             table.add_row(*row)
@@ -77,7 +78,7 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{rounded:,.{max(after, 0)}f}"
 
 
-def percentiles(seconds: ArrayLike) -> tuple[str, str]:
+def percentiles(seconds: Sequence[float]) -> tuple[str, str]:
     """Median and 95th percentile of `seconds`, in ms."""
     middle, high = 1000 * np.percentile(seconds, [50, 95])
     return significant(middle), significant(high)
