@@ -19,6 +19,7 @@ from models.explanation import BackgroundDraws, ExplanationSettings, explain
 from tasks.explained import Explained
 from veribeat.conventions import SAMPLING_RATE
 from veribeat.data.any_record import EcgRecord
+from veribeat.errors import InputError
 from veribeat.prototypes.store import PrototypeSet, read_prototypes
 from veribeat.signal.windows import window_at
 
@@ -36,11 +37,14 @@ class Subject:
 
     @classmethod
     def load(cls, workspace: Path) -> "Subject":
-        """That of the workspace.
+        """That of the workspace; stops with one sentence where there is none, or it has not run so far."""
+        try:
+            return cls._load(workspace)
+        except InputError as error:
+            raise SystemExit(f"error: {error}") from error
 
-        Raises:
-            InputError: `workspace` is none, or has not run so far.
-        """
+    @classmethod
+    def _load(cls, workspace: Path) -> "Subject":
         place = Workspace.at(workspace)
         arm, sources = explained_arm(place)
         stored = place.path / "out" / "prototypes" / "prototypes.h5"
