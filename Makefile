@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help install run test test-all lint format clean
+.PHONY: help install run test test-all lint format bench clean
 
 help:
 	@echo "make run       the pipeline on the simulated cohort, from records to a page of results"
 	@echo "make test      linters and the test suite (with PTBXL_ROOT set: on real records too)"
 	@echo "make test-all  the same and the slow tests: kills at random moments, the whole of PTB-XL"
+	@echo "make bench     measure beside other libraries, into docs/benchmarks.md (WORKSPACE=FOLDER, QUICK=1)"
 
 install: $(INSTALLED)
 
@@ -40,5 +41,23 @@ format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Needs the prototypes of WORKSPACE: in the root, those of `make run`. The libraries that we compare with have an
+# environment of their own, so that none becomes a dependency of the project; its pins are those of the project.
+WORKSPACE := .
+QUICK :=
+BENCH_VENV := .venv-bench
+BENCH_PIP := $(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+BENCH_INSTALLED := $(BENCH_VENV)/installed
+BENCH_PINS := benchmarks/requirements.txt benchmarks/requirements-no-deps.txt
+
+$(BENCH_INSTALLED): constraints.txt pyproject.toml $(BENCH_PINS)
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_PIP) --constraint constraints.txt --editable . --requirement benchmarks/requirements.txt
+	$(BENCH_PIP) --no-deps --requirement benchmarks/requirements-no-deps.txt
+	touch $@
+
+bench: $(BENCH_INSTALLED)
+	$(BENCH_VENV)/bin/python -m benchmarks.run_all $(WORKSPACE) $(if $(QUICK),--quick)
+
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) $(BENCH_VENV) build *.egg-info

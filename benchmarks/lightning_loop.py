@@ -6,18 +6,18 @@ busy with other work slows both. Both end in the same weights, to the last bit, 
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
 from io import StringIO
 
 import numpy as np
 import torch
 from rich.console import Console
-from rich.table import Table
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from benchmarks.tables import Grid
+from benchmarks.timing import seconds
 from models.backbones.registry import build_backbone
 from models.batches import StoredSignals, batch_loader
 from models.runtime import make_deterministic
@@ -76,12 +76,57 @@ def bare_loop(network: nn.Module, train: StoredSignals, validation: StoredSignal
                 binary_cross_entropy_with_logits(network(batch["signals"]), batch["targets"]).item()
 
 
-def seconds(run: Callable[[], object]) -> float:
+def quietly(run: Callable[[], object]) -> float:
     """Wall time of one call, its output swallowed."""
-    started = time.perf_counter()
     with redirect_stderr(StringIO()):
-        run()
-    return time.perf_counter() - started
+        return seconds(run)
+
+
+def time_case(name: str, records: int, rounds: int) -> list[tuple[float, float]]:
+    """Seconds of the bare loop and with Lightning, for each round after one that warms up."""
+    backbone, recipe, crop = CASES[name]
+    train, validation = cohort(records, crop, seed=0), cohort(records // 7, None, seed=1)
+    times: list[tuple[float, float]] = []
+    for _ in range(rounds + 1):
+        networks = []
+        for _ in range(2):
+            torch.manual_seed(recipe.seed)
+            networks.append(build_backbone(backbone))
+        bare, lightning = networks
+        times.append(
+            (
+                quietly(lambda: bare_loop(bare, train, validation, recipe)),  # noqa: B023 - called at once
+                quietly(lambda: fit(lightning, train, validation, recipe)),  # noqa: B023
+            )
+        )
+        check_equal(bare.state_dict(), lightning.state_dict())
+    return times[1:]
+
+
+def grid(cases: Sequence[str], records: int, rounds: int, threads: int) -> Grid:
+    """Time some of CASES: a row each."""
+    make_deterministic(threads)
+    rows = []
+    for name in cases:
+        bare, lightning = np.array(time_case(name, records, rounds)).T
+        ratios = lightning / bare
+        epochs = (f"{statistics.median(column) / EPOCHS:.2f}" for column in (bare, lightning))
+        summary = (statistics.median(ratios), ratios.min(), ratios.max())
+        rows.append((name, *epochs, *(f"{value:.3f}" for value in summary)))
+    columns = (
+        "training",
+        "bare loop, s per epoch",
+        "Lightning, s per epoch",
+        "ratio, median",
+        "lowest",
+        "highest",
+    )
+    note = (
+        f"{records:,} random records, validation of {records // 7:,} others included, {threads}"
+        f" thread{'s' * (threads > 1)}, {rounds} round{'s' * (rounds > 1)} of {EPOCHS} epochs in which the loops take"
+        " turns. Both end in the same weights, to the last bit."
+    )
+    return Grid("A training epoch", columns, tuple(rows), note)
 
 
 def main() -> None:
@@ -91,32 +136,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    make_deterministic(options.threads)
-    table = Table("training", "bare loop, s", "Lightning, s", "ratio, median", "lowest", "highest")
-    for name, (backbone, recipe, crop) in CASES.items():
-        train, validation = cohort(options.records, crop, seed=0), cohort(options.records // 7, None, seed=1)
-        times: list[tuple[float, float]] = []
-        for _ in range(options.rounds + 1):
-            networks = []
-            for _ in range(2):
-                torch.manual_seed(recipe.seed)
-                networks.append(build_backbone(backbone))
-            bare, lightning = networks
-            times.append(
-                (
-                    seconds(lambda: bare_loop(bare, train, validation, recipe)),  # noqa: B023 - called at once
-                    seconds(lambda: fit(lightning, train, validation, recipe)),  # noqa: B023
-                )
-            )
-            check_equal(bare.state_dict(), lightning.state_dict())
-        times = times[1:]  # the first round warms up
-        ratios = [with_lightning / without for without, with_lightning in times]
-        table.add_row(
-            name,
-            *(f"{statistics.median(column):.1f}" for column in zip(*times, strict=True)),
-            *(f"{value:.3f}" for value in (statistics.median(ratios), min(ratios), max(ratios))),
-        )
-    Console().print(table)
+    grid(tuple(CASES), options.records, options.rounds, options.threads).show(Console())
 
 
 def check_equal(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:

@@ -67,8 +67,8 @@ def _answer(place: Workspace, asked: Asked) -> Answer:
             taken_from,
             asked.target,
             asked.method,
-            _settings(params.counterfactuals, explained, ranges, asked.ecg_id),
-            _plan(params.attribute, explained, asked.ecg_id),
+            settings_of(params.counterfactuals, explained, ranges, asked.ecg_id),
+            plan_of(params.attribute, explained, asked.ecg_id),
         ),
         params.cohort.simulated,
     )
@@ -93,9 +93,13 @@ def _window(asked: Asked, recording: EcgRecord) -> Window:
         raise InputError(f"{asked.record}: {error}") from error
 
 
-def _settings(
+def settings_of(
     params: CounterfactualsParams, explained: Explained, ranges: Path, ecg_id: int | None
 ) -> ExplanationSettings:
+    """How a record is explained: as by the stage `counterfactuals`, where `ecg_id` names one of the cohort.
+
+    `ranges` is the file of what real records look like.
+    """
     return ExplanationSettings(
         search_settings(params),
         measure_settings(params, explained),
@@ -104,7 +108,7 @@ def _settings(
     )
 
 
-def _plan(params: AttributeParams, explained: Explained, ecg_id: int | None) -> AttributionPlan:
+def plan_of(params: AttributeParams, explained: Explained, ecg_id: int | None) -> AttributionPlan:
     """The attributions that the stage `attribute` makes of this record."""
     return AttributionPlan(
         explained.signals_mv(explained.rows("background")),
