@@ -1,6 +1,6 @@
 """Published counterfactual methods beside our own: same model, same queries, same evaluation.
 
-WORKSPACE has run the stage `prototypes`. Queries are the records of one role, with one superclass that is predicted and
+WORKSPACE has run the stage `donors`. Queries are the records of one role, with one superclass that is predicted and
 nothing else; targets are the other four. See `peers` for the methods.
 """
 
@@ -29,10 +29,9 @@ from models.bundle import Classifier
 from tasks.counterfactuals import measure_settings
 from tasks.explained import Explained, Sources
 from tasks.params.document import read_params
-from veribeat.black_box import BlackBox
-from veribeat.counterfactual.evaluation import Metrics, evaluate
-from veribeat.counterfactual.methods import Counterfactual, Query, make_query
-from veribeat.counterfactual.plausibility import amplitude_range
+from tasks.real_ranges import RANGES, read_ranges
+from veribeat.counterfactual.evaluation import Metrics, RealRecords, evaluate
+from veribeat.counterfactual.query import Counterfactual, Query, make_query
 from veribeat.counterfactual.stability import draw_noise
 from veribeat.counterfactual.targets import names_of, single_targets
 from veribeat.errors import InputError
@@ -42,7 +41,7 @@ TARGETS = 4
 TOGETHER = 4
 """Queries whose gradient descents share a batch."""
 
-WITNESS = ("witness_agrees", "witness_present")
+WITNESS = ("witness_reached", "witness_present")
 JOINTS = ("changed_segments", "joint_jump_mv")
 METRICS = tuple(field.name for field in dataclasses.fields(Metrics))
 
@@ -65,7 +64,6 @@ class Bench:
 
     explained: Explained
     pool: Pool
-    witness: BlackBox | None
     settings: WachterSettings
     evaluate: Callable[[int, Query, Counterfactual], Metrics]
 
@@ -82,10 +80,6 @@ class Bench:
                 "note": each.note,
                 **dataclasses.asdict(self.evaluate(ecg_id, query, each)),
             }
-            if self.witness is not None:
-                (seen,) = self.witness.labels(each.signal_mv[None])
-                line["witness_agrees"] = float(np.array_equal(seen, each.target))
-                line["witness_present"] = float(seen[each.target].all())
             if each.prototype == NO_DONOR:
                 # Where an arbitrary change begins and ends is no joint of two recordings.
                 line |= dict.fromkeys(JOINTS, np.nan)
@@ -100,20 +94,20 @@ def make_bench(workspace: Path, arm: str, witness: Path | None) -> Bench:
     candidates = explained.candidates()
     pool = Pool(explained.signals_mv(candidates), explained.true_labels(candidates))
     measure = measure_settings(params, explained)
-    amplitudes = amplitude_range(explained.signals, explained.rows("pool"))
+    ranges = read_ranges(workspace / "out" / "donors" / RANGES)
+    compared = RealRecords(*ranges, lambda target: pool.signals_mv[(pool.labels == target).all(axis=1)])
+    second = None
+    if witness is not None:
+        classifier = Classifier.load(witness)
+        second = black_box(classifier.backbone, np.array(classifier.thresholds))
 
     def evaluated(ecg_id: int, query: Query, found: Counterfactual) -> Metrics:
         noise = draw_noise(
             len(measure.noise_levels), measure.noise_draws, query.signal_mv.shape, (params.seed, ecg_id)
         )
-        real = pool.signals_mv[(pool.labels == found.target).all(axis=1)]
-        return evaluate(query, found, noise, amplitudes, real, explained.black_box, measure)
+        return evaluate(query, found, noise, compared, explained.black_box, measure, second)
 
-    second = None
-    if witness is not None:
-        classifier = Classifier.load(witness)
-        second = black_box(classifier.backbone, np.array(classifier.thresholds))
-    return Bench(explained, pool, second, WachterSettings(measure.sigma_mv), evaluated)
+    return Bench(explained, pool, WachterSettings(measure.sigma_mv), evaluated)
 
 
 def queries_of(explained: Explained, role: str, limit: int | None) -> NDArray[np.int64]:
@@ -170,9 +164,9 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     figures = {"validity, micro": methods["validity"].mean(), "validity, macro": macro("validity")}
     for name, (metric, statistic) in SHOWN.items():
         figures[name] = methods[metric].agg(statistic)
-    if "witness_agrees" in table:
-        figures["witness sees just the target, micro"] = methods["witness_agrees"].mean()
-        figures["witness sees just the target, macro"] = macro("witness_agrees")
+    if "witness_reached" in table:
+        figures["witness sees just the target, micro"] = methods["witness_reached"].mean()
+        figures["witness sees just the target, macro"] = macro("witness_reached")
         figures["witness sees the target, micro"] = methods["witness_present"].mean()
         figures["witness sees the target, macro"] = macro("witness_present")
     return pd.DataFrame(figures).T[list(PEERS)]

@@ -17,12 +17,14 @@ from rich.progress import track
 from rich.table import Table
 
 from tasks.counterfactuals import SHIFTS, measure_settings, search_settings, targets_of
-from tasks.explained import Explained, Sources
+from tasks.explained import Explained
+from tasks.explained import Sources as ArmFiles
 from tasks.params.document import read_params
 from veribeat.conventions import SUPERCLASSES
 from veribeat.counterfactual.alignment import align
-from veribeat.counterfactual.methods import Query, make_query, nearest_prototype
+from veribeat.counterfactual.methods import Sources
 from veribeat.counterfactual.published import table_3
+from veribeat.counterfactual.query import Donors, Query, make_query
 from veribeat.counterfactual.sparse import Signal, SparseSettings, candidate_masks, importance
 from veribeat.counterfactual.stability import shifted, temporal_stability
 from veribeat.counterfactual.targets import Labels, names_of
@@ -150,8 +152,8 @@ def main() -> None:
     out, arm = options.workspace / "out", params.explain.arm
     if arm is None:
         raise SystemExit("error: 'explain.arm' names no arm.")
-    explained = Explained.load(Sources.of_arm(arm, 1, out))
-    search = search_settings(params.counterfactuals)
+    explained = Explained.load(ArmFiles.of_arm(arm, 1, out))
+    search = search_settings(params.counterfactuals).sparse
     measure = measure_settings(params.counterfactuals, explained)
     tolerance_mv = measure.tolerance_sigma * measure.sigma_mv
     sets = {
@@ -162,18 +164,17 @@ def main() -> None:
     rows = rows[explained.true_labels(rows).sum(axis=1) == 1]
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, options.queries).astype(int))]
     found: list[Outcome] = []
-    peaks = {
-        name: [find_r_peaks(signal).samples for signal in each.signals_mv] for name, each in sets.items()
-    }
+    taken_from = {name: Donors(each) for name, each in sets.items()}
     for row in track(rows, "queries", console=Console(stderr=True)):
         (signal,) = explained.signals_mv(np.array([row]))
         query = make_query(signal, find_r_peaks(signal).samples, explained.black_box)
         for name, prototypes in sets.items():
             distances = dtw_distances(query.signal_mv, prototypes.signals_mv)
-            for target in targets_of(query.labels, prototypes):
-                nearest = nearest_prototype(query, target, prototypes, distances)
+            for target in targets_of(query.labels, Sources(taken_from[name], taken_from[name])):
+                places = taken_from[name].of_target(query, target)
+                nearest = int(places[np.argmin(distances[places])])
                 donors = {"sparse": prototypes.signals_mv[nearest]}
-                aligned = align(donors["sparse"], peaks[name][nearest], query.r_peaks)
+                aligned = align(donors["sparse"], taken_from[name].peaks(nearest), query.r_peaks)
                 if aligned is not None:
                     donors["aligned_sparse"] = aligned.signal_mv
                 found += outcomes(name, query, target, donors, explained, search, tolerance_mv)

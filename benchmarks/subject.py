@@ -17,8 +17,8 @@ from flows.explanation_files import Answer, Asked, document
 from flows.workspace import Workspace
 from models.explanation import AttributionPlan, ExplanationSettings, explain
 from tasks.counterfactuals import read_sources
-from tasks.donors import RANGES
 from tasks.explained import Explained
+from tasks.real_ranges import RANGES
 from veribeat.conventions import SAMPLING_RATE
 from veribeat.counterfactual.methods import Sources
 from veribeat.data.any_record import EcgRecord

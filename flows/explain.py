@@ -13,10 +13,10 @@ from flows.workspace import Workspace
 from models.attribution import without_shap
 from models.explanation import AttributionPlan, Explanation, ExplanationSettings, explain
 from tasks.counterfactuals import measure_settings, read_sources, search_settings
-from tasks.donors import RANGES, read_ranges
 from tasks.explained import Explained
 from tasks.params.attribute import AttributeParams
 from tasks.params.counterfactuals import CounterfactualsParams
+from tasks.real_ranges import RANGES, read_ranges
 from veribeat.conventions import SAMPLING_RATE, SUPERCLASSES
 from veribeat.counterfactual.evaluation import RealRecords
 from veribeat.counterfactual.targets import names_of

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from models.black_box import black_box
 from models.bundle import Classifier
-from tasks.donors import RANGES, read_ranges
 from tasks.explained import Explained, run_resumable
 from tasks.explained import Sources as ArmFiles
 from tasks.many_items import Results, Work, complete
@@ -20,6 +19,7 @@ from tasks.params.counterfactuals import CounterfactualsParams
 from tasks.params.explain import ExplainParams
 from tasks.params.reading import read_section
 from tasks.params.train import ComputeParams
+from tasks.real_ranges import RANGES, read_ranges
 from tasks.stage import OUT, digest, run, write_json
 from veribeat.black_box import BlackBox
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES, UNITS_PER_MV

@@ -1,6 +1,5 @@
 """Stage `donors`: records that our counterfactuals may take from, and what real records look like."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -12,17 +11,11 @@ from tasks.explained import Explained, Sources
 from tasks.params.donors import DonorsParams
 from tasks.params.reading import read_section
 from tasks.params.train import ComputeParams
+from tasks.real_ranges import RANGES, write_ranges
 from tasks.stage import OUT, digest, output_folder, run, write_json
+from veribeat.black_box import worst_margins
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES
-from veribeat.counterfactual.plausibility import (
-    INTERVALS,
-    AmplitudeRange,
-    IntervalRange,
-    amplitude_range,
-    interval_range,
-)
 from veribeat.dtw.distances import pairwise_distances
-from veribeat.errors import InputError
 from veribeat.prototypes.candidates import are_candidates
 from veribeat.prototypes.clustering import ClusterSettings, cluster
 from veribeat.prototypes.store import PrototypeSet, write_prototypes
@@ -30,20 +23,20 @@ from veribeat.prototypes.store import PrototypeSet, write_prototypes
 DIMENSIONS = tuple(range(2, 11))
 """Of the embedding, to choose from by silhouette, as [CF] 4.7.3."""
 
-RANGES = "real_ranges.json"
-
 
 def donors(out: Path, explained: Explained, params: DonorsParams) -> None:
     """Write donors.h5, their table donors.csv, donors.json and real_ranges.json."""
     rows = explained.rows(params.role)
     true, predicted = explained.true_labels(rows), explained.predicted_labels(rows)
     exact = are_candidates(true, predicted)
+    # Far from every decision boundary: what is taken from such a record carries the prediction with it.
+    margins = worst_margins(explained.probabilities(rows), explained.black_box.thresholds, true)
     parts, counts = [], {}
     for place, name in enumerate(SUPERCLASSES):
         fits = exact & true[:, place] if params.predicted == "exact" else true[:, place] & predicted[:, place]
-        candidates = rows[fits]
-        counts[name] = {"candidates": len(candidates)}
-        parts.append(_of_class(name, explained, _drawn(candidates, params, place), params))
+        clearest = np.flatnonzero(fits)[np.argsort(-margins[fits], kind="stable")[: params.candidates]]
+        counts[name] = {"candidates": int(fits.sum())}
+        parts.append(_of_class(name, explained, rows[np.sort(clearest)], params))
     found = _joined(parts, _provenance(explained, params))
     for name in SUPERCLASSES:
         counts[name]["donors"] = len(found.of(name))
@@ -59,47 +52,6 @@ def donors(out: Path, explained: Explained, params: DonorsParams) -> None:
     table.to_csv(out / "donors.csv", index=False, float_format="%.6f", lineterminator="\n")
     write_json(out / "donors.json", counts)
     write_ranges(out / RANGES, explained, params.intervals_from)
-
-
-def write_ranges(path: Path, explained: Explained, intervals_from: int) -> None:
-    """Write the amplitudes and intervals of the pool's records."""
-    pool = explained.rows("pool")
-    amplitudes = amplitude_range(explained.signals, pool)
-    between = interval_range(explained.signals_mv(pool[:intervals_from]))
-    content = {
-        "amplitudes_mv": {
-            lead: [float(low), float(high)]
-            for lead, low, high in zip(LEADS, amplitudes.low_mv, amplitudes.high_mv, strict=True)
-        },
-        "intervals_samples": {
-            name: [round(float(low), 3), round(float(high), 3)]
-            for name, low, high in zip(INTERVALS, between.low, between.high, strict=True)
-        },
-    }
-    write_json(path, content)
-
-
-def read_ranges(path: Path) -> tuple[AmplitudeRange, IntervalRange]:
-    """What `write_ranges` wrote.
-
-    Raises:
-        InputError: the file is missing or damaged.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        amplitudes = np.array([content["amplitudes_mv"][lead] for lead in LEADS], dtype=np.float64)
-        between = np.array([content["intervals_samples"][name] for name in INTERVALS], dtype=np.float64)
-        return AmplitudeRange(*amplitudes.T), IntervalRange(*between.T)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is missing or damaged ({error}): run 'veribeat run' again.") from error
-
-
-def _drawn(candidates: NDArray[np.int64], params: DonorsParams, place: int) -> NDArray[np.int64]:
-    """At most as many as the parameters say, in the order of the cohort."""
-    if len(candidates) <= params.candidates:
-        return candidates
-    generator = np.random.default_rng((params.seed, place))
-    return np.sort(generator.choice(candidates, params.candidates, replace=False))
 
 
 def _of_class(

@@ -8,10 +8,12 @@ import pytest
 from explained_cohort import SMALL_CHAIN, make_sources
 
 from flows.code_dependencies import CODE_ROOT
-from tasks import attribute, counterfactuals, prototypes, report, rules
+from tasks import attribute, counterfactuals, donors, prototypes, report, rules
 from tasks.explained import Explained
 from tasks.many_items import WORKERS
 from tasks.params.document import Params, read_params
+
+STAGES = ("attribute", "rules", "prototypes", "donors", "counterfactuals", "report")
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,12 @@ class Chain:
             "counterfactuals": lambda: counterfactuals.counterfactuals(
                 out,
                 self.explained,
-                folder / "prototypes" / "prototypes.h5",
+                folder,
                 params.counterfactuals,
                 resume,
+                self.explained.sources,
             ),
+            "donors": lambda: donors.donors(out, self.explained, params.donors),
             "report": lambda: report.report(
                 out, self.explained, folder, params.report, params.attribute, simulated=False
             ),
@@ -52,7 +56,7 @@ def make_chain(folder: Path) -> Chain:
     made = Chain(folder / "out", Explained.load(make_sources(folder / "arm")), params)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(WORKERS, "1")
-        for stage in ("attribute", "rules", "prototypes", "counterfactuals", "report"):
+        for stage in STAGES:
             made.run(stage, made.folder / stage, folder / f"{stage}.resume")
     return made
 

@@ -11,6 +11,7 @@ import torch
 from models.backbones.registry import build_backbone
 from models.inference import predict_probabilities
 from tasks.explained import Explained, Sources
+from tasks.params.counterfactuals import EditsParams
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SAMPLING_RATE, SUPERCLASSES
 from veribeat.metrics.thresholds import predict_labels
 
@@ -20,11 +21,14 @@ POSITIVE = 0.3
 
 ARM = "baseline"
 
+QUICKLY = EditsParams(margin=0.01, donors=1, path_points=2, lengths=4, passes=1, rounds=1, eliminated=4)
+
 SMALL_CHAIN: dict[str, dict[str, Any]] = {
     "attribute": {"draws": 8, "replicates": 2},
     "rules": {"samples": 10, "percentile": 99.0},
     "prototypes": {"smallest_class": 4, "dimensions": [2, 3], "clusters": [2]},
-    "counterfactuals": {"noise_draws": 2},
+    "donors": {"role": "pool", "candidates": 6, "records": 2, "intervals_from": 5},
+    "counterfactuals": {"noise_draws": 2, "beat_sparse": QUICKLY, "wave_sparse": QUICKLY},
 }
 """Parameters that keep the chain's stages short; the rest as in params.yaml."""
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from veribeat.black_box import BlackBox
+from veribeat.black_box import BlackBox, DifferentiableModel, Probabilities
 from veribeat.conventions import SUPERCLASSES
+from veribeat.counterfactual.query import Donors
 from veribeat.prototypes.store import PrototypeSet
 from veribeat.signal.stored_units import from_units, to_units
 
@@ -39,7 +40,12 @@ def prototype_set(superclasses: Sequence[str]) -> PrototypeSet:
     )
 
 
-def level_model() -> BlackBox:
+def donor_set(prototypes: PrototypeSet, peaks: NDArray[np.int64] = PEAKS) -> Donors:
+    """The prototypes with R-peaks that are known."""
+    return Donors(prototypes, dict.fromkeys(range(len(prototypes.ecg_ids)), peaks))
+
+
+def level_model() -> DifferentiableModel:
     """P = 1 / (1 + distance of the mean to the superclass's level / 0.25 mV), positive from 0.5 on: the nearest one."""
     levels = np.array(list(LEVELS_MV.values()))
 
@@ -47,4 +53,23 @@ def level_model() -> BlackBox:
         mean = signals_mv.mean(axis=(1, 2), dtype=np.float64)
         return (1 / (1 + np.abs(mean[:, None] - levels) / 0.25)).astype(np.float32)
 
-    return BlackBox(probabilities, np.full(5, 0.5))
+    return differentiable(probabilities)
+
+
+STEP_MV = 1e-3
+
+
+def differentiable(
+    probabilities: Probabilities, seen: NDArray[np.bool_] | None = None
+) -> DifferentiableModel:
+    """A model of the mean over the samples `seen` (1000, 12), all by default, with thresholds of 0.5: its gradient is
+    the same at each of them, and 0 elsewhere."""
+    where = np.ones((1000, 12), dtype=np.bool_) if seen is None else seen
+    model = BlackBox(probabilities, np.full(5, 0.5))
+
+    def gradients(signals_mv: NDArray[np.float32], target: NDArray[np.bool_]) -> NDArray[np.float32]:
+        step = np.float32(STEP_MV) * where
+        rise = model.margins(signals_mv + step, target) - model.margins(signals_mv - step, target)
+        return (rise[:, None, None] / (2 * STEP_MV * where.sum()) * where).astype(np.float32)
+
+    return DifferentiableModel(probabilities, model.thresholds, gradients)

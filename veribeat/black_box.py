@@ -36,9 +36,7 @@ class BlackBox:
         It is that of the label that is worst off: logit p - logit t where it is wanted, the opposite where it is not.
         Below 0 the prediction is another; how far above, is how far from the decision boundary.
         """
-        away = logit(self.probabilities(signals_mv)) - logit(self.thresholds)
-        worst: NDArray[np.float64] = np.where(target, away, -away).min(axis=1)
-        return worst
+        return worst_margins(self.probabilities(signals_mv), self.thresholds, target)
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,15 @@ class DifferentiableModel(BlackBox):
     """A black box that also says in which direction its margins grow."""
 
     margin_gradients: MarginGradients
+
+
+def worst_margins(
+    probabilities: NDArray[np.floating], thresholds: NDArray[np.float64], wanted: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """See `BlackBox.margins`: of probabilities (N, 5), for label sets `wanted` (N, 5) or one (5,) for all."""
+    away = logit(probabilities) - logit(thresholds)
+    worst: NDArray[np.float64] = np.where(wanted, away, -away).min(axis=1)
+    return worst
 
 
 def logit(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from veribeat.black_box import BlackBox
-from veribeat.counterfactual.methods import Counterfactual, Query
+from veribeat.counterfactual.query import Counterfactual, Query
 from veribeat.counterfactual.sparse import Mask, Signal
 from veribeat.counterfactual.targets import Labels, names_of
 from veribeat.errors import InputError

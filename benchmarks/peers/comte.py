@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from peers.base import Neighbours, finished, missing
 from veribeat.black_box import BlackBox
-from veribeat.counterfactual.methods import Counterfactual, Query
+from veribeat.counterfactual.query import Counterfactual, Query
 from veribeat.counterfactual.sparse import Signal
 from veribeat.counterfactual.targets import Labels
 

@@ -14,7 +14,7 @@ from peers.nearest_unlike import nearest_unlike
 from peers.wachter import FIRM, WachterSettings, firm, wachter
 from peers.wachter import NAME as WACHTER
 from veribeat.black_box import BlackBox
-from veribeat.counterfactual.methods import Counterfactual, Query
+from veribeat.counterfactual.query import Counterfactual, Query
 from veribeat.counterfactual.targets import Labels
 
 PEERS = (NEAREST_UNLIKE, NATIVE_GUIDE, COMTE, WACHTER, FIRM)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from peers.base import Neighbours, finished
 from veribeat.black_box import BlackBox
-from veribeat.counterfactual.methods import Counterfactual, Query
+from veribeat.counterfactual.query import Counterfactual, Query
 from veribeat.counterfactual.sparse import Mask, Signal
 from veribeat.counterfactual.targets import Labels
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from peers.base import Neighbours, finished
 from veribeat.black_box import BlackBox
-from veribeat.counterfactual.methods import Counterfactual, Query
+from veribeat.counterfactual.query import Counterfactual, Query
 from veribeat.counterfactual.targets import Labels
 
 NAME = "nearest_unlike"

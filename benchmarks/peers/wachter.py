@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from peers.base import finished, logit
 from veribeat.black_box import BlackBox
 from veribeat.conventions import UNITS_PER_MV
-from veribeat.counterfactual.methods import Counterfactual, Query
+from veribeat.counterfactual.query import Counterfactual, Query
 from veribeat.counterfactual.targets import Labels
 from veribeat.metrics.thresholds import predict_labels
 

@@ -18,7 +18,7 @@ class DonorsParams(Section):
     others, for superclasses that hardly ever come alone."""
 
     candidates: int = Field(ge=3)
-    """Of each superclass, drawn at random where there are more; their DTW distances are computed."""
+    """Of each superclass, those that are predicted most clearly; their DTW distances are computed."""
 
     records: int = Field(ge=2)
     """Of each superclass: medoids of so many clusters, or all candidates where there are no more than these."""
@@ -27,6 +27,7 @@ class DonorsParams(Section):
     """Records of the pool, the first ones, whose intervals say what is plausible."""
 
     seed: int = Field(ge=0, lt=2**32)
+    """Of the clusters."""
 
     @model_validator(mode="after")
     def _enough_candidates(self) -> "DonorsParams":

@@ -3,7 +3,7 @@
 import pytest
 from checkout import Checkout
 
-CHAIN = ["attribute", "rules", "prototypes", "counterfactuals", "report"]
+CHAIN = ["attribute", "rules", "prototypes", "donors", "counterfactuals", "report"]
 
 
 def test_after_the_flow_dvc_repro_runs_nothing_and_force_gives_the_same_lock(explained: Checkout) -> None:

@@ -75,7 +75,7 @@ def test_every_artifact_metric_and_plot_of_dvc_yaml_is_an_output(params: Params)
     assert {artifact["path"] for artifact in document["artifacts"].values()} <= outputs
     assert {path for plot in document["plots"] for path in plot} <= outputs
     assert set(document["metrics"]) <= outputs
-    for name in ("attribute", "rules", "prototypes", "counterfactuals"):
+    for name in ("attribute", "rules", "prototypes", "donors", "counterfactuals"):
         assert f"out/{name}/{name}.json" in document["metrics"]
     assert "artifacts" not in YAML(typ="safe").load(render(stages(_asking(params, "explain", arm=None)), ""))
 

@@ -5,9 +5,10 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from toy_counterfactuals import PEAKS, level_model, prototype_set, recording
+from toy_counterfactuals import PEAKS, donor_set, level_model, prototype_set, recording
 
 from veribeat.black_box import BlackBox
+from veribeat.counterfactual.beat_methods import BEAT_METHODS
 from veribeat.counterfactual.evaluation import (
     Evaluated,
     EvaluationSettings,
@@ -19,27 +20,37 @@ from veribeat.counterfactual.evaluation import (
     nearest_real,
     quality,
 )
-from veribeat.counterfactual.methods import METHODS, Counterfactual, Query, make_query
-from veribeat.counterfactual.plausibility import AmplitudeRange
+from veribeat.counterfactual.methods import METHODS, MethodSettings, Sources
+from veribeat.counterfactual.plausibility import AmplitudeRange, IntervalRange
+from veribeat.counterfactual.query import Counterfactual, Query, make_query
+from veribeat.counterfactual.search import SearchSettings
 from veribeat.counterfactual.sparse import SparseSettings
 from veribeat.counterfactual.stability import draw_noise
 from veribeat.counterfactual.targets import label_set, names_of, single_targets
 from veribeat.dtw.distances import dtw_distances
 
 SHAPE = (1000, 12)
-SEARCH = SparseSettings(tuple(np.arange(2, 21) / 20), shortest_segment=10, r_peak_radius=5, r_peak_weight=2.0)
+SHIFTS = (-2, -1, 1, 2)
+EDITS = SearchSettings(
+    margin=0.1, shifts=SHIFTS, donors=1, path_points=2, lengths=4, passes=1, rounds=1, eliminated=4
+)
+SEARCH = MethodSettings(
+    SparseSettings(tuple(np.arange(2, 21) / 20), shortest_segment=10, r_peak_radius=5, r_peak_weight=2.0),
+    dict.fromkeys(BEAT_METHODS, EDITS),
+)
 MEASURE = EvaluationSettings(
     sigma_mv=0.2,
     tolerance_sigma=0.01,
     noise_levels=(0.01, 0.02, 0.05),
     noise_draws=10,
-    shifts=(-2, -1, 1, 2),
+    shifts=SHIFTS,
     weights=QualityWeights(validity=0.4, sparsity=0.3, stability=0.2, margin=0.1),
 )
 NOISE = draw_noise(3, 10, SHAPE, (1, 2))
 PROTOTYPES = prototype_set(["NORM", "MI", "STTC"])
-PROTOTYPE_PEAKS = [PEAKS] * 3
-ANYTHING = AmplitudeRange(np.full(12, -9.0), np.full(12, 9.0))
+SOURCES = Sources(donor_set(PROTOTYPES), donor_set(PROTOTYPES))
+ANYTHING = AmplitudeRange(np.full(12, -9.0), np.full(12, 9.0)), IntervalRange(np.zeros(3), np.full(3, 99.0))
+UNSEEN = RealRecords(*ANYTHING, None)
 
 
 def changed_query(target: list[str], probabilities: list[float]) -> tuple[Query, Counterfactual]:
@@ -71,15 +82,17 @@ def always(probabilities: list[float]) -> BlackBox:
 
 def metrics_of(target: list[str], probabilities: list[float]) -> dict[str, float]:
     query, found = changed_query(target, probabilities)
-    return asdict(evaluate(query, found, NOISE, ANYTHING, None, always(probabilities), MEASURE))
+    return asdict(evaluate(query, found, NOISE, UNSEEN, always(probabilities), MEASURE))
 
 
 def evaluated_query() -> tuple[Evaluated, ...]:
     model = level_model()
     query = make_query(recording("NORM", seed=60), PEAKS[:-1] + 20, model)
     targets = single_targets(query.labels, PROTOTYPES.superclasses)
-    real = RealRecords(ANYTHING, lambda _: PROTOTYPES.signals_mv)
-    return evaluate_query(query, targets, PROTOTYPES, PROTOTYPE_PEAKS, model, SEARCH, MEASURE, real, (1, 7))
+    real = RealRecords(*ANYTHING, lambda _: PROTOTYPES.signals_mv)
+    return evaluate_query(
+        query, targets, METHODS, SOURCES, model, SEARCH, MEASURE, real, (1, 7), witness=level_model()
+    )
 
 
 def test_differences_are_measured_in_shares_mv_and_sigma() -> None:
@@ -144,7 +157,7 @@ def test_noise_and_shifts_that_turn_the_prediction_are_counted() -> None:
         probabilities[:6, 4], probabilities[-1, 4] = 1, 1
         return probabilities
 
-    metrics = evaluate(query, found, NOISE, ANYTHING, None, BlackBox(half_turned, np.full(5, 0.5)), MEASURE)
+    metrics = evaluate(query, found, NOISE, UNSEEN, BlackBox(half_turned, np.full(5, 0.5)), MEASURE)
     assert batches == [34]
     assert metrics.noise_stability == 24 / 30
     assert metrics.shift_kept == 3 / 4
@@ -154,7 +167,7 @@ def test_noise_and_shifts_that_turn_the_prediction_are_counted() -> None:
 def test_samples_outside_of_the_amplitudes_of_real_records_are_counted() -> None:
     query, found = changed_query(["MI"], [0, 1, 0, 0, 0])
     found.signal_mv[:30, 7] = 9.5
-    metrics = evaluate(query, found, NOISE, ANYTHING, None, always([0, 1, 0, 0, 0]), MEASURE)
+    metrics = evaluate(query, found, NOISE, UNSEEN, always([0, 1, 0, 0, 0]), MEASURE)
     assert metrics.share_outside_range == 30 / 12000
 
 
@@ -204,15 +217,31 @@ def test_targets_do_not_depend_on_each_other() -> None:
     alone = evaluate_query(
         query,
         [label_set(["STTC"])],
-        PROTOTYPES,
-        PROTOTYPE_PEAKS,
+        METHODS,
+        SOURCES,
         model,
         SEARCH,
         MEASURE,
-        RealRecords(ANYTHING, None),
+        UNSEEN,
         (1, 7),
     )
     among = evaluated_query()[len(METHODS) :]
     for one, other in zip(alone, among, strict=True):
         assert np.isnan(one.metrics.nearest_real_mv)
-        assert replace(one.metrics, nearest_real_mv=0.0) == replace(other.metrics, nearest_real_mv=0.0)
+        assert np.isnan(one.metrics.witness_reached)
+        left_out = {"nearest_real_mv": 0.0, "witness_reached": 0.0, "witness_present": 0.0}
+        assert replace(one.metrics, **left_out) == replace(other.metrics, **left_out)
+
+
+def test_a_witness_says_what_it_sees() -> None:
+    query, found = changed_query(["MI"], [0, 1, 0, 0, 0])
+
+    def seen(*labels: float) -> tuple[float, float]:
+        metrics = evaluate(
+            query, found, NOISE, UNSEEN, always([0, 1, 0, 0, 0]), MEASURE, always(list(labels))
+        )
+        return metrics.witness_reached, metrics.witness_present
+
+    assert seen(0, 0.4, 0, 0, 0) == (1, 1)
+    assert seen(0, 0.4, 0.9, 0, 0) == (0, 1)
+    assert seen(0, 0.3, 0, 0, 0) == (0, 0)

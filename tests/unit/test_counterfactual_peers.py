@@ -15,7 +15,7 @@ from models.backbones.base import Backbone
 from models.black_box import black_box
 from veribeat.black_box import BlackBox
 from veribeat.conventions import SUPERCLASSES
-from veribeat.counterfactual.methods import Counterfactual, Query, make_query
+from veribeat.counterfactual.query import Counterfactual, Query, make_query
 from veribeat.counterfactual.targets import Labels, label_set, single_targets
 from veribeat.errors import InputError
 

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from explained_chain import Chain, contents
+from explained_chain import STAGES, Chain, contents
 from explained_cohort import make_sources
 
 from models.runtime import make_deterministic
@@ -32,7 +32,7 @@ def _stage(params: Params, name: str) -> Stage:
     return found
 
 
-@pytest.mark.parametrize("name", ["attribute", "rules", "prototypes", "counterfactuals", "report"])
+@pytest.mark.parametrize("name", STAGES)
 def test_a_stage_writes_what_the_registry_says(chain: Chain, name: str) -> None:
     stage = _stage(chain.params, name)
     assert set(contents(chain.folder / name)) == {
@@ -256,7 +256,7 @@ def test_a_cohort_without_candidates_and_queries_gets_empty_tables(
     description["thresholds"] = dict.fromkeys(SUPERCLASSES, 1.0)
     (sources.calibrated / "classifier.json").write_text(json.dumps(description))
     empty = Chain(tmp_path / "out", Explained.load(sources), chain.params)
-    for name in ("attribute", "rules", "prototypes", "counterfactuals", "report"):
+    for name in STAGES:
         empty.run(name, empty.folder / name, tmp_path / f"{name}.resume")
         written = {path.removeprefix(f"out/{name}/") for path in _stage(empty.params, name).outputs}
         assert set(contents(empty.folder / name)) == written

@@ -7,7 +7,12 @@ from recordings import stored
 
 from veribeat.conventions import LEADS
 from veribeat.counterfactual.plausibility import (
+    INTERVALS,
+    IntervalRange,
     amplitude_range,
+    interval_range,
+    intervals,
+    intervals_outside,
     joint_jump,
     limb_lead_residual,
     share_outside,
@@ -28,30 +33,43 @@ def replaced(value_mv: float, start: int, end: int) -> tuple[NDArray[np.float32]
 def test_a_step_at_a_joint_is_a_jump() -> None:
     quiet = int(np.argmin(np.abs(np.diff(QUERY[100:900, V2])))) + 100
     signal, mask = replaced(1.0, quiet + 1, 950)
-    assert joint_jump(signal, mask) == pytest.approx(1.0, abs=0.05)
-    assert joint_jump(signal, ~mask) == joint_jump(signal, mask)
-    assert joint_jump(signal, np.roll(mask, 1, axis=1)) < 0.05  # the joint of another lead
+    assert joint_jump(signal, QUERY, mask) == pytest.approx(1.0, abs=0.05)
+    assert joint_jump(signal, QUERY, ~mask) == joint_jump(signal, QUERY, mask)
+    assert joint_jump(signal, QUERY, np.roll(mask, 1, axis=1)) < 0.05  # the joint of another lead
 
 
 def test_either_end_of_a_run_counts() -> None:
     signal, mask = np.zeros((20, 12), dtype=np.float32), np.zeros((20, 12), dtype=np.bool_)
     mask[5:10, 3] = True
     signal[5:10, 3] = [0.0, 0.1, 0.2, 0.3, 0.4]
-    assert joint_jump(signal, mask) == pytest.approx(0.3)  # 0.4 down again, 0.1 before it
+    assert joint_jump(signal, np.zeros_like(signal), mask) == pytest.approx(
+        0.3
+    )  # 0.4 down again, 0.1 before it
     signal[5:10, 3] = [-0.5, -0.4, -0.3, -0.2, -0.1]
-    assert joint_jump(signal, mask) == pytest.approx(0.4)
+    assert joint_jump(signal, np.zeros_like(signal), mask) == pytest.approx(0.4)
 
 
 def test_a_steep_wave_is_no_jump() -> None:
     ramp = np.repeat(np.arange(20, dtype=np.float32)[:, None], 12, axis=1)
     mask = np.zeros(ramp.shape, dtype=np.bool_)
     mask[7:12, 1] = True
-    assert joint_jump(ramp, mask) == 0
+    assert joint_jump(ramp, np.zeros_like(ramp), mask) == 0
+
+
+def test_an_artefact_of_the_query_is_no_jump() -> None:
+    query = np.zeros((20, 12), dtype=np.float32)
+    query[10:, 3] = 2.0
+    mask = np.zeros(query.shape, dtype=np.bool_)
+    mask[10:15, 3] = True
+    assert joint_jump(query, query, mask) == 0
+    moved = query.copy()
+    moved[10:15, 3] += 0.5
+    assert joint_jump(moved, query, mask) == pytest.approx(0.5)
 
 
 def test_without_a_joint_there_is_no_jump() -> None:
     for mask in (np.zeros(QUERY.shape, dtype=np.bool_), np.ones(QUERY.shape, dtype=np.bool_)):
-        assert joint_jump(QUERY, mask) == 0
+        assert joint_jump(QUERY, QUERY, mask) == 0
 
 
 def test_limb_leads_agree_until_one_is_changed() -> None:
@@ -92,3 +110,22 @@ def test_samples_outside_are_counted_per_lead() -> None:
 def test_no_records_are_refused() -> None:
     with pytest.raises(ValueError, match="no records"):
         amplitude_range(np.zeros((1, 1000, 12), dtype=np.int16), np.array([], dtype=int))
+
+
+def test_intervals_are_those_of_the_beat() -> None:
+    """Of the simulated record of `recordings.stored`: PR 80 to 280 ms, QRS 50 to 140 ms, QT 280 to 520 ms."""
+    pr, qrs, qt = intervals(QUERY)
+    assert (8 <= pr <= 28, 5 <= qrs <= 14, 28 <= qt <= 52) == (True, True, True)
+    assert np.isnan(intervals(np.zeros_like(QUERY))).all()
+
+
+def test_intervals_outside_of_those_of_real_records_are_counted() -> None:
+    found = intervals(QUERY)
+    here = interval_range(np.stack([QUERY, np.zeros_like(QUERY), QUERY]))
+    np.testing.assert_array_equal(here.low, found)
+    assert intervals_outside(QUERY, here) == 0
+    longer = IntervalRange(found + np.array([0, 1, 0]), found + 9)
+    assert intervals_outside(QUERY, longer) == 1 / len(INTERVALS)
+    assert np.isnan(intervals_outside(np.zeros_like(QUERY), here))
+    with pytest.raises(ValueError, match="no records"):
+        interval_range(np.zeros((1, *QUERY.shape), dtype=np.float32))

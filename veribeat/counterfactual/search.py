@@ -87,6 +87,8 @@ def search(
         The sparsest candidate that reaches the target; else one that is valid, the one with the largest margin first;
         else the one with the largest margin.
     """
+    if not edits_of_donors:
+        raise ValueError("there is no donor to take anything from")
     trial = _Trial(target, model, settings)
     whole = np.concatenate([edits.apply(all_of(edits)) for edits in edits_of_donors])
     of_whole = trial.own_margins(whole)
@@ -107,8 +109,7 @@ def search(
         merit = (reached, own >= 0, -float(edits.mask(chosen).mean()) if reached else margin)
         if best is None or merit > best[0]:
             best = merit, int(donor), edits, chosen, signal, margin
-    if best is None:
-        raise ValueError("there is no donor to take anything from")
+    assert best is not None  # there is a donor, and the first one is always searched
     (_, valid, _), donor, edits, chosen, signal, margin = best
     return Found(
         signal,

@@ -1,0 +1,131 @@
+"""The search: it finds the edits that matter, no others, and what it says was verified holds."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from toy_counterfactuals import differentiable
+
+from veribeat.black_box import BlackBox, DifferentiableModel
+from veribeat.counterfactual.search import SearchSettings, search
+from veribeat.counterfactual.segment_edits import SEGMENT, SegmentEdits
+from veribeat.counterfactual.stability import shifted
+from veribeat.counterfactual.targets import label_set
+
+SETTINGS = SearchSettings(
+    margin=0.5, shifts=(-2, -1, 1, 2), donors=2, path_points=4, lengths=8, passes=1, rounds=2, eliminated=8
+)
+QUERY = np.zeros((1000, 12), dtype=np.float32)
+MI = label_set(["MI"])
+SEEN = np.zeros((1000, 12), dtype=bool)
+SEEN[200:260, 4], SEEN[600:660, 9] = True, True
+
+
+def model(enough_mv: float = 0.5) -> DifferentiableModel:
+    """MI from a mean of `enough_mv` over the samples that it sees on, NORM below; one logit per 0.1 mV."""
+
+    def probabilities(signals_mv: NDArray[np.float32]) -> NDArray[np.float32]:
+        mean = signals_mv[:, SEEN].mean(axis=1, dtype=np.float64)
+        found = np.full((len(signals_mv), 5), 0.01, dtype=np.float32)
+        found[:, 1] = 1 / (1 + np.exp(-(mean - enough_mv) / 0.1))
+        found[:, 0] = 1 - found[:, 1]
+        return found
+
+    return differentiable(probabilities, SEEN)
+
+
+def donor(height_mv: float = 1.0) -> SegmentEdits:
+    return SegmentEdits(QUERY, np.full_like(QUERY, height_mv))
+
+
+def test_only_what_the_model_sees_is_changed() -> None:
+    found = search([donor()], MI, model(), SETTINGS)
+    assert found.valid
+    assert found.margin >= SETTINGS.margin
+    chosen = found.chosen.reshape(50, 12)
+    segments_seen = SEEN.reshape(50, SEGMENT, 12).any(axis=1)
+    assert not (chosen & ~segments_seen).any()
+    assert 3 <= chosen.sum() <= 5  # of six; the mean must come to 0.55 mV
+
+
+def test_what_is_found_is_what_was_verified() -> None:
+    found = search([donor()], MI, model(), SETTINGS)
+    copies = np.concatenate([found.signal_mv[None], shifted(found.signal_mv, SETTINGS.shifts)])
+    assert model().margins(copies, MI).min() == pytest.approx(found.margin)
+    assert (model().labels(copies) == MI).all()
+    assert (found.signal_mv == donor().apply(found.chosen[None])[0]).all()
+    assert (found.mask == donor().mask(found.chosen)).all()
+
+
+def test_shifted_copies_take_more_than_the_candidate_alone() -> None:
+    unshifted = search([donor()], MI, model(0.7), replace(SETTINGS, shifts=(), margin=0.0))
+    steady = search([donor()], MI, model(0.7), replace(SETTINGS, margin=0.0))
+    assert model(0.7).margins(shifted(steady.signal_mv, SETTINGS.shifts), MI).min() >= 0
+    assert unshifted.chosen.sum() <= steady.chosen.sum()
+
+
+def test_the_sparsest_of_the_searched_donors_is_taken() -> None:
+    weak, strong = donor(0.8), donor(1.6)
+    found = search([weak, strong], MI, model(), SETTINGS)
+    assert found.donor == 1
+    assert found.searched == 2
+    assert search([weak, strong, strong], MI, model(), replace(SETTINGS, donors=1)).searched == 1
+
+
+def test_where_no_donor_has_the_margin_half_of_the_most_is_asked_for() -> None:
+    """All of the donor comes to 5 logits, short of the 8 that are asked for; 2.5 take fewer edits."""
+    found = search([donor(1.0)], MI, model(), replace(SETTINGS, margin=8.0, shifts=()))
+    assert found.valid
+    assert 2.4 <= found.margin < 5.0
+    assert found.chosen.sum() <= 6
+
+
+def test_what_cannot_be_reached_is_not_called_valid() -> None:
+    found = search([donor(0.2), donor(0.4)], MI, model(), SETTINGS)
+    assert not found.valid
+    assert found.margin < 0
+    assert found.donor == 1  # which comes nearer
+    assert found.searched == 2
+
+
+def test_forwards_are_counted() -> None:
+    counted = 0
+    plain = model()
+
+    def probabilities(signals_mv: NDArray[np.float32]) -> NDArray[np.float32]:
+        nonlocal counted
+        counted += len(signals_mv)
+        return plain.probabilities(signals_mv)
+
+    def gradients(signals_mv: NDArray[np.float32], target: NDArray[np.bool_]) -> NDArray[np.float32]:
+        nonlocal counted
+        counted += 3 * len(signals_mv)
+        return plain.margin_gradients(signals_mv, target)
+
+    counting = DifferentiableModel(probabilities, plain.thresholds, gradients)
+    found = search([donor()], MI, counting, SETTINGS)
+    assert found.forwards == counted
+
+
+def test_the_same_search_gives_the_same_bytes() -> None:
+    one, other = (search([donor(), donor(1.5)], MI, model(), SETTINGS) for _ in range(2))
+    assert one.signal_mv.tobytes() == other.signal_mv.tobytes()
+    assert (one.margin, one.forwards) == (other.margin, other.forwards)
+
+
+def test_without_a_donor_there_is_nothing_to_search() -> None:
+    with pytest.raises(ValueError, match="no donor"):
+        search([], MI, model(), SETTINGS)
+
+
+def test_margins_are_of_the_label_that_is_worst_off() -> None:
+    certain = BlackBox(
+        lambda signals: np.tile(np.float32([0.1, 0.9, 0.4, 1.0, 0.0]), (len(signals), 1)),
+        np.array([0.5, 0.5, 0.5, 0.5, 0.5]),
+    )
+    (of_mi,) = certain.margins(QUERY[None], MI)
+    (of_both,) = certain.margins(QUERY[None], label_set(["MI", "CD"]))
+    assert of_mi < -15  # CD is certain, and not wanted; finite all the same
+    assert np.isfinite(of_mi)
+    assert of_both == pytest.approx(np.log(0.6 / 0.4), rel=1e-5)  # STTC is nearest to being wrong
