@@ -29,6 +29,7 @@ SMALL = (
     "ingest.max_quarantined=0.5",
     # one arm, so that a run trains once; the tests of several add them
     "arms={baseline: {backbone: cnn_gru_flow, preset: short, selection: full, seed: 1}}",
+    "explain.witness=null",
     "explain.arm=null",  # the chain triples the time of a run; `EXPLAINED` brings it back
 )
 EXPLAINED = (

@@ -43,6 +43,7 @@ class Fabricated:
         document = YAML(typ="safe").load(CODE / "params.yaml")
         document["cohort"]["source"] = "simulated"
         document["arms"] = {"baseline": document["arms"]["baseline"]}
+        document["explain"]["witness"] = None
         document["explain"]["arm"] = "baseline"
         YAML().dump(document, path / "params.yaml")
         workspace = cls(path)

@@ -38,6 +38,7 @@ def with_params(place: Workspace, source: str = "simulated", arms: tuple[str, ..
     document = YAML(typ="safe").load(place.params_file)
     document["cohort"]["source"] = source
     document["arms"] = dict.fromkeys(arms, document["arms"]["baseline"])
+    document["explain"]["witness"] = None
     YAML().dump(document, place.params_file)
     for arm in arms[1:]:
         shutil.copytree(place.path / "out/calibrate-baseline", place.path / f"out/calibrate-{arm}")

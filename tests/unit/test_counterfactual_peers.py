@@ -229,8 +229,9 @@ def test_macro_figures_weigh_targets_alike() -> None:
         for target, valid in (("MI", 1.0), ("MI", 1.0), ("MI", 0.0), ("CD", 0.0))
     ]
     table = pd.DataFrame(rows)
+    table[["witness_reached", "witness_present"]] = np.nan
     assert "witness sees the target, micro" not in summary(table).index
-    table["witness_agrees"], table["witness_present"] = 0.0, [1.0, 0, 0, 1] * len(PEERS)
+    table["witness_reached"], table["witness_present"] = 0.0, [1.0, 0, 0, 1] * len(PEERS)
     figures = summary(table)["comte"]
     assert tuple(figures.filter(like="validity")) == pytest.approx((1 / 2, 1 / 3))
     assert tuple(figures.filter(like="sees the target")) == pytest.approx((1 / 2, 2 / 3))

@@ -164,15 +164,14 @@ def _search_one(edits: Edits, trial: _Trial) -> Chosen:
     trial.margin = trial.settings.margin
     nothing = np.zeros((1, len(edits.costs)), dtype=np.bool_)
     query, whole = edits.apply(np.concatenate([nothing, all_of(edits)]))
-    chosen, reached = _shortest_beginning(
-        edits, _by_worth(edits, query, whole, edits.costs > 0, trial), trial
-    )
+    order = _by_worth(edits, query, whole, edits.costs > 0, trial)
+    chosen, reached = _shortest_beginning(edits, order, trial, may_ask_less=True)
     for _ in range(trial.settings.passes):
         if not reached or chosen.sum() < 2:
             break
         (signal,) = edits.apply(chosen[None])
         order = _by_worth(edits, query, signal, chosen, trial)
-        fewer, shorter = _shortest_beginning(edits, order[:-1], trial)
+        fewer, shorter = _shortest_beginning(edits, order[:-1], trial, may_ask_less=False)
         if not shorter:
             break
         chosen = fewer
@@ -188,13 +187,18 @@ def _by_worth(
     return np.argsort(-worth, kind="stable")[: among.sum()]
 
 
-def _shortest_beginning(edits: Edits, order: NDArray[np.int64], trial: _Trial) -> tuple[Chosen, bool]:
-    """The shortest beginning of the order that reaches the target, or the one with the largest margin."""
+def _shortest_beginning(
+    edits: Edits, order: NDArray[np.int64], trial: _Trial, *, may_ask_less: bool
+) -> tuple[Chosen, bool]:
+    """The shortest beginning of the order that reaches the target, or the one with the largest margin.
+
+    Where none reaches it, `may_ask_less` lowers the trial's margin to half of the largest, if that is above 0.
+    """
     lengths = np.unique(np.rint(np.geomspace(1, len(order), trial.settings.lengths)).astype(np.int64))
     beginnings, candidates = _beginnings(edits, order, lengths)
     margins = trial.own_margins(candidates)
     place = trial.first_reached(candidates, margins)
-    if place is None:
+    if place is None and may_ask_less:
         best = int(margins.argmax())
         trial.margin = min(trial.margin, min(margins[best], trial.shifted_margin(candidates[best])) / 2)
         place = None if trial.margin < 0 else trial.first_reached(candidates, margins)
