@@ -20,6 +20,7 @@ EXPLANATION_FILES = {
     "attribute": ("attribute.json", "lead_importance.csv"),
     "rules": ("rules.json",),
     "prototypes": ("prototypes.csv", "prototypes.json", "silhouettes.csv", "figures/silhouettes.png"),
+    "donors": ("donors.csv", "donors.json", "real_ranges.json"),
     "counterfactuals": ("counterfactuals.json",),
     "report": (*REPORT_TABLES, "discussion.md", "figures/lead_importance.png"),
 }

@@ -61,6 +61,7 @@ def write_chain(chain: Iterable[Stage], workspace: Path, picture: Path) -> None:
         "attribute": ATTRIBUTE,
         "rules": RULES,
         "prototypes": PROTOTYPES,
+        "donors": {name: {"candidates": 9, "donors": 1} for name in SUPERCLASSES},
         "counterfactuals": _means(table),
     }
     for name, content in metrics.items():
@@ -68,7 +69,8 @@ def write_chain(chain: Iterable[Stage], workspace: Path, picture: Path) -> None:
     shares = pd.DataFrame(1 / len(LEADS), index=pd.Index(SUPERCLASSES, name="superclass"), columns=LEADS)
     shares.to_csv(out / "attribute" / "lead_importance.csv")
     _rules().to_parquet(out / "rules" / "summary.parquet")
-    write_prototypes(out / "prototypes" / "prototypes.h5", prototype_set(SUPERCLASSES))
+    for name in ("prototypes", "donors"):
+        write_prototypes(out / name / f"{name}.h5", prototype_set(SUPERCLASSES))
     table.to_parquet(out / "counterfactuals" / "counterfactuals.parquet")
     for make in (table_3, table_4, tables_7_11, tables_12_13):
         file = out / "report" / f"{make.__name__}.csv"

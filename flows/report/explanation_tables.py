@@ -103,7 +103,18 @@ def prototype_tables(place: Workspace, params: Params) -> tuple[ResultTable, ...
     if beside_paper:
         note += f" {BESIDE} Its silhouettes are of embeddings."
     columns = ("superclass", "in the pool", "candidates", "dimensions", "prototypes", "silhouette")
-    return (ResultTable("Prototypes of each superclass", columns, rows, note),)
+    return (ResultTable("Prototypes of each superclass", columns, rows, note), *_donor_tables(place))
+
+
+def _donor_tables(place: Workspace) -> tuple[ResultTable, ...]:
+    found = read_json(place, "donors", "donors.json")
+    if found is None:
+        return ()
+    rows = tuple(
+        (name, f"{found[name]['candidates']:,}", f"{found[name]['donors']}") for name in SUPERCLASSES
+    )
+    note = "Beat sparse and wave sparse take from these. Candidates that are predicted most clearly were clustered."
+    return (ResultTable("Donors of each superclass", ("superclass", "candidates", "donors"), rows, note),)
 
 
 def summary_tables(place: Workspace) -> tuple[ResultTable, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from flows.tracking.lock import Lock
 from tasks.stages import REPORT_TABLES, Stage
 
-EXPLANATIONS = ("attribute", "rules", "prototypes", "counterfactuals", "report")
+EXPLANATIONS = ("attribute", "rules", "prototypes", "donors", "counterfactuals", "report")
 """The stages that explain one arm's predictions."""
 
 _FOLDERS = {
@@ -34,6 +34,7 @@ _FILES = {
     "attribute": ("attribute.json", "lead_importance.csv"),
     "rules": ("rules.json",),
     "prototypes": ("prototypes.h5", "prototypes.csv", "prototypes.json", "silhouettes.csv"),
+    "donors": ("donors.h5", "donors.csv", "donors.json", "real_ranges.json"),
     "counterfactuals": ("counterfactuals.json",),
     "report": (*REPORT_TABLES, "discussion.md"),
 }

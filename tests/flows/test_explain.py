@@ -14,10 +14,14 @@ from recordings import write_recording
 from ruamel.yaml import YAML
 
 from models.bundle import Classifier
+from tasks.explained import Explained, Sources
+from tasks.real_ranges import RANGES, write_ranges
 from tasks.stage import digest
 from veribeat.conventions import LEADS, SAMPLING_RATE, SUPERCLASSES
+from veribeat.counterfactual.wave_edits import INDEPENDENT
 from veribeat.prototypes.store import PrototypeSet, write_prototypes
 from veribeat.signal.stored_units import from_units
+from veribeat.signal.waves import WAVES
 from veribeat.simulation.cohort import simulate_cohort
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -41,7 +45,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params["attribute"] |= {"method": "expected_gradients", "draws": 20, "replicates": 2}
     YAML().dump(params, path / "params.yaml")
     out = path / "out"
-    for stage in ("ingest", "split", "prototypes"):
+    for stage in ("ingest", "split", "prototypes", "donors"):
         (out / stage).mkdir(parents=True)
     for stage, file in (("train", "model.pt"), ("calibrate", "classifier.json")):
         (out / f"{stage}-baseline").mkdir()
@@ -73,7 +77,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         mean_distances=np.full(count, 50.0),
         provenance={file: digest(REFERENCE / file) for file in ("model.pt", "classifier.json")},
     )
-    write_prototypes(out / "prototypes" / "prototypes.h5", prototypes)
+    for stage in ("prototypes", "donors"):
+        write_prototypes(out / stage / f"{stage}.h5", prototypes)
+    write_ranges(out / "donors" / RANGES, Explained.load(Sources.of_arm("baseline", 1, out)), 10)
     return path
 
 
@@ -129,7 +135,7 @@ def test_what_is_written_is_what_the_classifier_says(explained: Path, signals: n
         assert found[part]["labels"] == list(classifier.labels(probabilities)[0])
     assert found["query"]["labels"] == ["MI"]
     assert found["target"] == ["NORM"]
-    assert found["method"] == "aligned_sparse"
+    assert found["method"] == "wave_sparse"
     assert found["counterfactual"]["valid"] == (found["counterfactual"]["labels"] == ["NORM"])
     assert found["prototype"]["superclass"] == "NORM"
     assert found["prototype"]["silhouette"] is None
@@ -149,6 +155,21 @@ def test_edits_are_all_that_was_changed(explained: Path) -> None:
         assert abs(edit["largest_mv"]) == pytest.approx(np.abs(piece).max(), abs=1e-6)
     assert listed.any()
     assert (listed == arrays["changed"]).all()
+
+
+def test_edits_of_waves_are_named(explained: Path) -> None:
+    found = read(explained)
+    assert found["waves"]
+    for change in found["waves"]:
+        assert change["wave"] in WAVES
+        assert change["lead"] in INDEPENDENT
+        assert -400 <= change["start_ms"] < change["end_ms"] <= 700
+        assert abs(change["mean_mv"]) <= abs(change["largest_mv"])
+    assert {change["lead"] for change in found["waves"]} <= {edit["lead"] for edit in found["edits"]}
+    assert found["counterfactual"]["keep_ratio"] is None
+    assert found["counterfactual"]["margin_logits"] > 0
+    assert found["counterfactual"]["forwards"] > 50
+    assert found["metrics"]["limb_lead_residual_mv"] < 0.004
 
 
 def test_predicted_and_target_superclass_are_attributed(explained: Path) -> None:
@@ -212,11 +233,16 @@ def test_the_terminal_shows_what_was_reached(
     out = capsys.readouterr().out
     found = read(tmp_path / "out")
     assert f"Record {ill}, 0 to 10 s" in out
-    assert f"CD is reached by original from prototype {found['prototype']['ecg_id']}: " in out
+    assert f"CD is reached by original from record {found['prototype']['ecg_id']}: " in out
     assert f"{found['counterfactual']['probabilities']['CD']:.3f} *" in out
     assert found["metrics"]["validity"] == 1.0
     assert found["metrics"]["nearest_real_mv"] is None
     assert len(found["edits"]) == 12
+    assert "largest edits, lead" in out
+    assert explain(workspace, tmp_path / "waves", ill, "--target", "CD") == 0
+    out, found = capsys.readouterr().out, read(tmp_path / "waves")
+    assert f"{len(found['waves'])} wave" in out
+    assert "wave, in every beat" in out
 
 
 def test_refusals_are_one_sentence(
@@ -227,7 +253,7 @@ def test_refusals_are_one_sentence(
         ((ill, "--target", "AFIB"), "'AFIB' is no superclass; choose from NORM, MI, STTC, CD, HYP."),
         ((ill, "--target", "MI"), "already predicts MI; choose another target."),
         ((ill, "--target", "HYP"), "no prototype of HYP; choose another target."),
-        ((ill, "--method", "magic"), "'magic' is no method; choose from original, sparse, aligned_sparse."),
+        ((ill, "--method", "magic"), "'magic' is no method; choose from original, sparse, aligned_sparse,"),
         (("65",), "The cohort has no record 65: "),
         (("no_such_record",), "no_such_record"),
         ((ill, "--start", "0.5"), f"{ill}: A window of 10 s that begins at 0.5 s does not lie"),
@@ -257,6 +283,10 @@ def test_workspaces_without_prototypes_are_refused(
     (copy / "out" / "prototypes" / "prototypes.h5").unlink()
     assert explain(copy, tmp_path / "out", ill) == 2
     assert_one_sentence(capsys, "prototypes.h5: run 'veribeat run' first.")
+    shutil.copyfile(workspace / "out/prototypes/prototypes.h5", copy / "out/prototypes/prototypes.h5")
+    (copy / "out" / "donors" / RANGES).write_text("{}")
+    assert explain(copy, tmp_path / "out", ill) == 2
+    assert_one_sentence(capsys, f"{RANGES} is missing or damaged")
     params = YAML(typ="safe").load(copy / "params.yaml")
     params["explain"]["arm"] = None
     YAML().dump(params, copy / "params.yaml")
@@ -277,9 +307,7 @@ def test_prototypes_of_another_model_are_refused(
     else:
         (out / file).write_text((out / file).read_text() + " ")
     assert explain(out.parent, tmp_path / "explained", ill) == 2
-    assert_one_sentence(
-        capsys, f"The prototypes are not of the classifier in {out / file}: run 'veribeat run'"
-    )
+    assert_one_sentence(capsys, f"prototypes.h5 is not of the classifier in {out / file}: run 'veribeat run'")
     assert not (tmp_path / "explained").exists()
 
 

@@ -55,8 +55,16 @@ def test_every_knob_is_in_the_file() -> None:
         ("cohort.source", "mimic", ["cohort.source", "mimic"]),
         ("arms", {}, ["arms"]),
         ("explain.arm", "other", ["'explain.arm' is 'other'", "'arms' has baseline, erts"]),
-        ("explain.witness", "other", ["'explain.witness' is 'other'", "an arm other than 'explain.arm': erts"]),
-        ("explain.witness", "baseline", ["'explain.witness' is 'baseline'", "an arm other than 'explain.arm'"]),
+        (
+            "explain.witness",
+            "other",
+            ["'explain.witness' is 'other'", "an arm other than 'explain.arm': erts"],
+        ),
+        (
+            "explain.witness",
+            "baseline",
+            ["'explain.witness' is 'baseline'", "an arm other than 'explain.arm'"],
+        ),
         ("donors.candidates", 8, ["'candidates' (8) must be more than 'records' (8)"]),
         ("counterfactuals.wave_sparse.margin", -1.0, ["counterfactuals.wave_sparse.margin"]),
         (
