@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,7 +112,7 @@ class CounterfactualWorker:
             evaluated = evaluate_query(
                 make_query(signal, find_r_peaks(signal).samples, model),
                 targets_of(labels[item], sources),
-                METHODS,
+                self.params.methods,
                 sources,
                 model,
                 search,
@@ -202,7 +203,7 @@ def counterfactuals(
     sources = read_sources(chain, explained)
     queries = explained.correctly_predicted("query")
     labels, ecg_ids = explained.true_labels(queries), explained.ecg_ids(queries)
-    sizes = [len(METHODS) * len(targets_of(each, sources)) for each in labels]
+    sizes = [len(params.methods) * len(targets_of(each, sources)) for each in labels]
     worker = CounterfactualWorker(explained.sources, witness, chain, params)
     found = complete(Results(resume, sizes, ROW), worker, "counterfactuals, queries")
 
@@ -226,7 +227,10 @@ def counterfactuals(
     table.to_parquet(out / "counterfactuals.parquet", index=False)
     _write_signals(out / "counterfactuals.h5", found["signal"], table)
     ceiling = None if witness is None else _ceiling(explained, witness_of(witness))
-    write_json(out / "counterfactuals.json", _metrics(table, labels) | {"witness_of_real_records": ceiling})
+    write_json(
+        out / "counterfactuals.json",
+        _metrics(table, labels, params.methods) | {"witness_of_real_records": ceiling},
+    )
 
 
 def _fill(row: np.void, each: Evaluated) -> None:
@@ -266,12 +270,12 @@ def _write_signals(path: Path, signals: NDArray[np.int16], table: pd.DataFrame) 
         stored.attrs["units_per_mv"] = UNITS_PER_MV
 
 
-def _metrics(table: pd.DataFrame, labels: NDArray[np.bool_]) -> dict[str, object]:
+def _metrics(table: pd.DataFrame, labels: NDArray[np.bool_], methods: Sequence[str]) -> dict[str, object]:
     """Number of queries, and means over those with one superclass, by method: over all targets, and for each."""
     single = table[~table["initial"].str.contains("+", regex=False)]
     single_labels = int((labels.sum(axis=1) == 1).sum())
     means: dict[str, object] = {"queries": len(labels), "single_label_queries": single_labels}
-    for method in METHODS:
+    for method in methods:
         of_method = single[single["method"] == method]
         parts = {"all": of_method, **dict(list(of_method.groupby("target")))}
         means[method] = {

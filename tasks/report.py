@@ -22,7 +22,6 @@ from tasks.stage import OUT, output_folder, run
 from veribeat.attribution.base import LARGEST_BATCH, make_background
 from veribeat.conventions import SUPERCLASSES
 from veribeat.counterfactual.alignment import align
-from veribeat.counterfactual.beat_methods import BEAT_METHODS
 from veribeat.counterfactual.discussion import discussion
 from veribeat.counterfactual.methods import DEFAULT_METHOD
 from veribeat.counterfactual.tables import table_3, table_4, tables_7_11, tables_12_13
@@ -180,43 +179,39 @@ def _query_figures(
     (signal,) = explained.signals_mv(np.array([row]))
     query = _labelled(explained, f"Record {ecg_id}", signal)
     prototypes = read_prototypes(chain / "prototypes" / "prototypes.h5")
-    of_original = example.xs("original", level="method")["prototype_ecg_id"].iloc[0]
-    donor = int(np.flatnonzero(prototypes.ecg_ids == of_original)[0])
-    prototype = _labelled(explained, f"Prototype {prototypes.ecg_ids[donor]}", prototypes.signals_mv[donor])
     found, masks = {}, {}
     with h5py.File(chain / "counterfactuals" / "counterfactuals.h5", "r") as file:
         for place, method in example.index:
-            if method == "original":  # the prototype itself
-                continue
             changed = from_units(file["signals"][place])
             found[method] = _labelled(explained, f"Counterfactual for {target}, {method}", changed)
             masks[method] = changed != signal
+
+    def overlay(method: str) -> Figure:
+        if method not in found:
+            return _text_figure(f"'counterfactuals.methods' has no {method}.", banner)
+        return overlay_figure(query, found[method], masks[method], banner=banner)
+
+    figures = {"query": query_figure(query, banner)} | {name: overlay(name) for name in METHODS[1:]}
+    if PAPER_METHODS[-1] not in found:
+        missing = overlay(PAPER_METHODS[-1])
+        return dict.fromkeys(QUERY_FIGURES, missing) | figures
+    of_paper = example.xs(PAPER_METHODS[-1], level="method")["prototype_ecg_id"].iloc[0]
+    donor = int(np.flatnonzero(prototypes.ecg_ids == of_paper)[0])
+    prototype = _labelled(explained, f"Prototype {prototypes.ecg_ids[donor]}", prototypes.signals_mv[donor])
     aligned = align(
         prototype.signal_mv, find_r_peaks(prototype.signal_mv).samples, find_r_peaks(signal).samples
     )
-    last = found["aligned_sparse"]
-    return {
-        "query": query_figure(query, banner),
+    last, mask = found[PAPER_METHODS[-1]], masks[PAPER_METHODS[-1]]
+    heat = Heat(_attribution(explained, last.signal_mv, target, attribution, ecg_id), target)
+    return figures | {
         "prototype": prototype_figure(prototype, target, banner),
         "original": overlay_figure(query, prototype, banner=banner),
-        "sparse": overlay_figure(query, found["sparse"], masks["sparse"], banner=banner),
         "aligned": _text_figure("The prototype cannot be aligned: fewer than two R-peaks.", banner)
         if aligned is None
         else overlay_figure(
             query, _labelled(explained, f"{prototype.name}, aligned", aligned.signal_mv), banner=banner
         ),
-        "aligned_sparse": overlay_figure(query, last, masks["aligned_sparse"], banner=banner),
-        "heat": overlay_figure(
-            query,
-            last,
-            masks["aligned_sparse"],
-            Heat(_attribution(explained, last.signal_mv, target, attribution, ecg_id), target),
-            banner,
-        ),
-        **{
-            method: overlay_figure(query, found[method], masks[method], banner=banner)
-            for method in BEAT_METHODS
-        },
+        "heat": overlay_figure(query, last, mask, heat, banner),
     }
 
 

@@ -21,7 +21,9 @@ POSITIVE = 0.3
 
 ARM = "baseline"
 
-QUICKLY = EditsParams(margin=0.01, donors=1, path_points=2, lengths=4, passes=1, rounds=1, eliminated=4)
+QUICKLY = EditsParams(
+    margin=0.01, donors=1, refined=1, path_points=2, lengths=4, passes=1, rounds=1, eliminated=4
+)
 
 SMALL_CHAIN: dict[str, dict[str, Any]] = {
     "attribute": {"draws": 8, "replicates": 2},

@@ -1,13 +1,16 @@
 """Parameters of the stage `counterfactuals`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tasks.params.reading import Section
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1)]
+
+
+Method = Literal["original", "sparse", "aligned_sparse", "beat_sparse", "wave_sparse"]
 
 
 class SparseParams(Section):
@@ -38,7 +41,10 @@ class EditsParams(Section):
     """Logits by which the target is to be reached, shifted copies included."""
 
     donors: int = Field(ge=1)
-    """Searched in full; more only where none of these is valid."""
+    """Begun with; more only where none of these reaches the target."""
+
+    refined: int = Field(ge=1)
+    """Of these, the sparsest, which are finished."""
 
     path_points: int = Field(ge=1)
     """Gradients along the path from query to donor."""
@@ -75,6 +81,9 @@ class QualityWeights(Section):
 class CounterfactualsParams(Section):
     """How counterfactuals are searched for and judged."""
 
+    methods: Annotated[list[Method], Field(min_length=1)]
+    """Which to make for every query and target."""
+
     sparse: SparseParams
     beat_sparse: EditsParams
     wave_sparse: EditsParams
@@ -89,3 +98,10 @@ class CounterfactualsParams(Section):
 
     quality: QualityWeights
     seed: int = Field(ge=0)
+
+    @field_validator("methods")
+    @classmethod
+    def _methods_are_distinct(cls, methods: list[Method]) -> list[Method]:
+        if len(set(methods)) < len(methods):
+            raise ValueError("'methods' must be distinct")
+        return methods

@@ -26,7 +26,15 @@ from veribeat.prototypes.store import PrototypeSet
 from veribeat.signal.stored_units import from_units, to_units
 
 SETTINGS = SearchSettings(
-    margin=0.2, shifts=(-1, 1), donors=1, path_points=2, lengths=6, passes=1, rounds=1, eliminated=8
+    margin=0.2,
+    shifts=(-1, 1),
+    donors=1,
+    refined=1,
+    path_points=2,
+    lengths=6,
+    passes=1,
+    rounds=1,
+    eliminated=8,
 )
 BEATS = np.array([10 + round(83 * beat) for beat in range(12)])
 V5 = LEADS.index("V5")

@@ -32,7 +32,7 @@ from veribeat.dtw.distances import dtw_distances
 SHAPE = (1000, 12)
 SHIFTS = (-2, -1, 1, 2)
 EDITS = SearchSettings(
-    margin=0.1, shifts=SHIFTS, donors=1, path_points=2, lengths=4, passes=1, rounds=1, eliminated=4
+    margin=0.1, shifts=SHIFTS, donors=1, refined=1, path_points=2, lengths=4, passes=1, rounds=1, eliminated=4
 )
 SEARCH = MethodSettings(
     SparseSettings(tuple(np.arange(2, 21) / 20), shortest_segment=10, r_peak_radius=5, r_peak_weight=2.0),

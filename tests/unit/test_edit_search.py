@@ -14,7 +14,15 @@ from veribeat.counterfactual.stability import shifted
 from veribeat.counterfactual.targets import label_set
 
 SETTINGS = SearchSettings(
-    margin=0.5, shifts=(-2, -1, 1, 2), donors=2, path_points=4, lengths=8, passes=1, rounds=2, eliminated=8
+    margin=0.5,
+    shifts=(-2, -1, 1, 2),
+    donors=2,
+    refined=2,
+    path_points=4,
+    lengths=8,
+    passes=1,
+    rounds=2,
+    eliminated=8,
 )
 QUERY = np.zeros((1000, 12), dtype=np.float32)
 MI = label_set(["MI"])

@@ -6,17 +6,18 @@ For one donor:
    gradients, Sundararajan et al. 2017), says how much each edit adds to the margin of the target's worst label.
 2. Edits are sorted by that, over the square root of what they cost. A batch of ever longer beginnings of this order is
    tried, then every length between the shortest that reaches the target and the one before.
-3. Edits are taken away again, first those without which the margin is largest, as long as the target is reached.
+3. What was found is put in a new order, by the gradients on the way to it, and shortened, as long as that helps; then
+   edits are taken away one by one, first those without which the margin is largest, as long as the target is reached.
 
 Reached means: by `margin` logits for the candidate itself and for its copies that are shifted in time, because a
 prediction that turns back when the ECG is shifted by 10 ms explains nothing. What is returned was verified as it is
 stored: rounded, faded and joined.
 
-The donors are ranked by the margin of the query with all of their edits. `donors` of them are searched, and the
-sparsest counterfactual that reaches the target is returned. Where none does, the search goes on to the next donor as
-long as all of its edits together promise more, or nothing valid was found. Where a donor's edits never come to
-`margin`, half of the most that they come to is asked for instead: the whole donor for the last bit of margin would not
-be sparse.
+The donors are ranked by the margin of the query with all of their edits. `donors` of them are begun with (1 and 2), the
+`refined` sparsest of these are finished (3), and the sparsest counterfactual that reaches the target is returned. Where
+none does, the next donor is begun with as long as all of its edits together promise more, or nothing valid was found.
+Where a donor's edits never come to `margin`, half of the most that they come to is asked for instead: the whole donor
+for the last bit of margin would not be sparse.
 """
 
 from collections.abc import Sequence
@@ -31,19 +32,24 @@ from veribeat.counterfactual.sparse import Mask, Signal
 from veribeat.counterfactual.stability import shifted
 from veribeat.counterfactual.targets import Labels
 
+TOGETHER = 2
+"""Candidates whose shifted copies share a batch: a recurrent network takes half as long for eight as for twice four."""
+
 
 @dataclass(frozen=True)
 class SearchSettings:
     """How to search.
 
-    `margin` in logits and `shifts` in samples say when the target is reached. `donors` are searched in full. The path
-    from query to donor has `path_points`; `lengths` is how many beginnings are tried at a time, in up to `passes` more
-    orders; in each of `rounds` at most `eliminated` edits are taken away again.
+    `margin` in logits and `shifts` in samples say when the target is reached. `donors` are begun with, and the
+    `refined` most promising of them finished. The path from query to donor has `path_points`; `lengths` is how many
+    beginnings are tried at a time, in up to `passes` more orders; in each of `rounds` at most `eliminated` edits are
+    taken away again.
     """
 
     margin: float
     shifts: tuple[int, ...]
     donors: int
+    refined: int
     path_points: int
     lengths: int
     passes: int
@@ -92,35 +98,60 @@ def search(
     trial = _Trial(target, model, settings)
     whole = np.concatenate([edits.apply(all_of(edits)) for edits in edits_of_donors])
     of_whole = trial.own_margins(whole)
-    order = np.argsort(-of_whole, kind="stable")
-    best: tuple[tuple[bool, bool, float], int, Edits, Chosen, Signal, float] | None = None
-    searched = 0
-    for donor in order:
-        enough = best is not None and best[0][1] and searched >= settings.donors
-        if enough and best is not None and (best[0][0] or of_whole[donor] < settings.margin):
+    begun: list[_Candidate] = []
+    for donor in np.argsort(-of_whole, kind="stable"):
+        best = max(begun, key=_merit, default=None)
+        enough = best is not None and best.valid and len(begun) >= settings.donors
+        if enough and best is not None and (best.reached or of_whole[donor] < settings.margin):
             break
-        searched += 1
-        edits = edits_of_donors[donor]
-        chosen = _search_one(edits, trial)
-        (signal,) = edits.apply(chosen[None])
-        own = float(trial.own_margins(signal[None])[0])
-        margin = min(own, trial.shifted_margin(signal))
-        reached = margin >= settings.margin
-        merit = (reached, own >= 0, -float(edits.mask(chosen).mean()) if reached else margin)
-        if best is None or merit > best[0]:
-            best = merit, int(donor), edits, chosen, signal, margin
-    assert best is not None  # there is a donor, and the first one is always searched
-    (_, valid, _), donor, edits, chosen, signal, margin = best
+        begun.append(_begin(edits_of_donors[donor], int(donor), trial))
+    promising = sorted(begun, key=_merit, reverse=True)[: settings.refined]
+    best = max((_refine(candidate, trial) for candidate in promising), key=_merit)
     return Found(
-        signal,
-        edits.mask(chosen),
-        chosen,
-        donor,
-        margin,
-        valid,
-        searched,
+        best.signal_mv,
+        best.edits.mask(best.chosen),
+        best.chosen,
+        best.donor,
+        best.margin,
+        best.valid,
+        len(begun),
         trial.forwards,
     )
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """What the search has come to with one donor.
+
+    `demanded` is the margin that its edits were chosen for, `own` the candidate's margin without shifts, `margin` the
+    smallest with them.
+    """
+
+    edits: Edits
+    donor: int
+    chosen: Chosen
+    signal_mv: Signal
+    demanded: float
+    own: float
+    margin: float
+    asked: float
+
+    @property
+    def reached(self) -> bool:
+        """The margin of the settings, not only a lower one."""
+        return self.margin >= self.asked
+
+    @property
+    def valid(self) -> bool:
+        """Without shifts."""
+        return self.own >= 0
+
+
+def _merit(candidate: _Candidate) -> tuple[bool, bool, float]:
+    """The more the better: reached and sparse, else valid and with a large margin."""
+    if candidate.reached:
+        return True, True, -float(candidate.edits.mask(candidate.chosen).mean())
+    return False, candidate.valid, candidate.margin
 
 
 class _Trial:
@@ -136,17 +167,21 @@ class _Trial:
         self.forwards += len(signals_mv)
         return self.model.margins(signals_mv, self.target)
 
-    def shifted_margin(self, signal_mv: Signal) -> float:
-        """The smallest margin of the shifted copies of one candidate (T, 12); infinite without shifts."""
-        if not self.settings.shifts:
-            return float("inf")
-        return float(self.own_margins(shifted(signal_mv, self.settings.shifts)).min())
+    def shifted_margins(self, signals_mv: Signal) -> NDArray[np.float64]:
+        """The smallest margin of the shifted copies of each candidate (N, T, 12); infinite without shifts."""
+        copies = [shifted(signal, self.settings.shifts) for signal in signals_mv if self.settings.shifts]
+        if not copies:
+            return np.full(len(signals_mv), np.inf)
+        margins: NDArray[np.float64] = self.own_margins(np.concatenate(copies)).reshape(len(signals_mv), -1)
+        return np.asarray(margins.min(axis=1))
 
     def first_reached(self, candidates: Signal, margins: NDArray[np.float64]) -> int | None:
         """The first candidate (N, T, 12) that reaches the target, copies included; None without one."""
-        for place in np.flatnonzero(margins >= self.margin):
-            if self.shifted_margin(candidates[place]) >= self.margin:
-                return int(place)
+        places = np.flatnonzero(margins >= self.margin)
+        for some in np.split(places, np.arange(TOGETHER, len(places), TOGETHER)):
+            reached = self.shifted_margins(candidates[some]) >= self.margin
+            if reached.any():
+                return int(some[reached.argmax()])
         return None
 
     def path_gradient(self, query_mv: Signal, whole_mv: Signal) -> Signal:
@@ -159,15 +194,24 @@ class _Trial:
         return gradient
 
 
-def _search_one(edits: Edits, trial: _Trial) -> Chosen:
-    """The edits (U,) of one donor that reach the target, or those with the largest margin."""
-    trial.margin = trial.settings.margin
+def _begin(edits: Edits, donor: int, trial: _Trial) -> _Candidate:
+    """The shortest beginning of the edits in the order of their worth that reaches the target, for one donor."""
     nothing = np.zeros((1, len(edits.costs)), dtype=np.bool_)
     query, whole = edits.apply(np.concatenate([nothing, all_of(edits)]))
     order = _by_worth(edits, query, whole, edits.costs > 0, trial)
+    trial.margin = trial.settings.margin
     chosen, reached = _shortest_beginning(edits, order, trial, may_ask_less=True)
+    return _candidate(edits, donor, chosen, trial.margin if reached else np.inf, trial)
+
+
+def _refine(candidate: _Candidate, trial: _Trial) -> _Candidate:
+    """The same with fewer edits, as far as that can be had."""
+    if not np.isfinite(candidate.demanded):
+        return candidate
+    edits, chosen, trial.margin = candidate.edits, candidate.chosen, candidate.demanded
+    (query,) = edits.apply(np.zeros((1, len(edits.costs)), dtype=np.bool_))
     for _ in range(trial.settings.passes):
-        if not reached or chosen.sum() < 2:
+        if chosen.sum() < 2:
             break
         (signal,) = edits.apply(chosen[None])
         order = _by_worth(edits, query, signal, chosen, trial)
@@ -175,7 +219,15 @@ def _search_one(edits: Edits, trial: _Trial) -> Chosen:
         if not shorter:
             break
         chosen = fewer
-    return _eliminate(edits, chosen, trial) if reached else chosen
+    chosen = _eliminate(edits, chosen, trial)
+    return _candidate(edits, candidate.donor, chosen, candidate.demanded, trial)
+
+
+def _candidate(edits: Edits, donor: int, chosen: Chosen, demanded: float, trial: _Trial) -> _Candidate:
+    (signal,) = edits.apply(chosen[None])
+    own = float(trial.own_margins(signal[None])[0])
+    margin = min(own, float(trial.shifted_margins(signal[None])[0]))
+    return _Candidate(edits, donor, chosen, signal, demanded, own, margin, trial.settings.margin)
 
 
 def _by_worth(
@@ -200,7 +252,8 @@ def _shortest_beginning(
     place = trial.first_reached(candidates, margins)
     if place is None and may_ask_less:
         best = int(margins.argmax())
-        trial.margin = min(trial.margin, min(margins[best], trial.shifted_margin(candidates[best])) / 2)
+        (of_copies,) = trial.shifted_margins(candidates[best][None])
+        trial.margin = min(trial.margin, min(margins[best], of_copies) / 2)
         place = None if trial.margin < 0 else trial.first_reached(candidates, margins)
     if place is None:
         return beginnings[margins.argmax()], False
