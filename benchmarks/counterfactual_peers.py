@@ -26,7 +26,7 @@ from rich.table import Table
 from models.backbones.base import Backbone
 from models.black_box import black_box
 from models.bundle import Classifier
-from tasks.counterfactuals import measure_settings
+from tasks.counterfactual_settings import measure_settings
 from tasks.explained import Explained, Sources
 from tasks.params.document import read_params
 from tasks.real_ranges import RANGES, read_ranges

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tasks.counterfactuals import SHIFTS, measure_settings, search_settings, targets_of
+from tasks.counterfactual_settings import SHIFTS, measure_settings, search_settings, targets_of
 from tasks.explained import Explained
 from tasks.explained import Sources as ArmFiles
 from tasks.params.document import read_params

@@ -16,7 +16,7 @@ from flows.explained_arm import explained_arm, require
 from flows.explanation_files import Answer, Asked, document
 from flows.workspace import Workspace
 from models.explanation import AttributionPlan, ExplanationSettings, explain
-from tasks.counterfactuals import read_sources
+from tasks.counterfactual_settings import read_sources
 from tasks.explained import Explained
 from tasks.real_ranges import RANGES
 from veribeat.conventions import SAMPLING_RATE

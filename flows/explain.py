@@ -12,7 +12,7 @@ from flows.folders import new_folder
 from flows.workspace import Workspace
 from models.attribution import without_shap
 from models.explanation import AttributionPlan, Explanation, ExplanationSettings, explain
-from tasks.counterfactuals import measure_settings, read_sources, search_settings
+from tasks.counterfactual_settings import measure_settings, read_sources, search_settings
 from tasks.explained import Explained
 from tasks.params.attribute import AttributeParams
 from tasks.params.counterfactuals import CounterfactualsParams

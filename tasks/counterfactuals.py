@@ -11,8 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.black_box import black_box
-from models.bundle import Classifier
+from tasks.counterfactual_settings import (
+    measure_settings,
+    read_sources,
+    search_settings,
+    targets_of,
+    witness_of,
+)
 from tasks.explained import Explained, run_resumable
 from tasks.explained import Sources as ArmFiles
 from tasks.many_items import Results, Work, complete
@@ -21,30 +26,21 @@ from tasks.params.explain import ExplainParams
 from tasks.params.reading import read_section
 from tasks.params.train import ComputeParams
 from tasks.real_ranges import RANGES, read_ranges
-from tasks.stage import OUT, digest, run, write_json
+from tasks.stage import OUT, run, write_json
 from veribeat.black_box import BlackBox
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES, UNITS_PER_MV
-from veribeat.counterfactual.beat_methods import BEAT_METHODS
 from veribeat.counterfactual.evaluation import (
     Evaluated,
-    EvaluationSettings,
     Metrics,
-    QualityWeights,
     RealRecords,
     evaluate_query,
 )
-from veribeat.counterfactual.methods import METHODS, MethodSettings, Sources
-from veribeat.counterfactual.query import Donors, make_query
-from veribeat.counterfactual.search import SearchSettings
-from veribeat.counterfactual.sparse import SparseSettings
-from veribeat.counterfactual.targets import Labels, initial_name, names_of, single_targets
+from veribeat.counterfactual.methods import METHODS
+from veribeat.counterfactual.query import make_query
+from veribeat.counterfactual.targets import initial_name, names_of
 from veribeat.errors import InputError
-from veribeat.prototypes.store import read_prototypes
 from veribeat.signal.r_peaks import find_r_peaks
 from veribeat.signal.stored_units import to_units
-
-SHIFTS = (-2, -1, 1, 2)
-"""Samples ([CF] eq. 22)."""
 
 METRICS = tuple(field.name for field in dataclasses.fields(Metrics))
 
@@ -127,63 +123,6 @@ class CounterfactualWorker:
             return rows
 
         return explain
-
-
-def read_sources(chain: Path, explained: Explained) -> Sources:
-    """The prototypes and donors below `chain`, made of just this classifier.
-
-    Raises:
-        InputError: a file is missing or damaged, or belongs to another classifier.
-    """
-    sets = []
-    for file in (chain / "prototypes" / "prototypes.h5", chain / "donors" / "donors.h5"):
-        found = read_prototypes(file)
-        for made_from in (
-            explained.sources.trained / "model.pt",
-            explained.sources.calibrated / "classifier.json",
-        ):
-            if found.provenance.get(made_from.name) != digest(made_from):
-                raise InputError(f"{file} is not of the classifier in {made_from}: run 'veribeat run' first.")
-        sets.append(Donors(found))
-    return Sources(*sets)
-
-
-def witness_of(files: ArmFiles) -> BlackBox:
-    """Another arm's classifier."""
-    classifier = Classifier.load(files.calibrated, files.trained / "model.pt")
-    return black_box(classifier.backbone, np.array(classifier.thresholds))
-
-
-def search_settings(params: CounterfactualsParams) -> MethodSettings:
-    """How masks and edits are searched for."""
-    sparse = params.sparse
-    return MethodSettings(
-        SparseSettings(
-            keep_ratios=tuple(sparse.keep_ratios),
-            shortest_segment=sparse.shortest_segment,
-            r_peak_radius=sparse.r_peak_radius,
-            r_peak_weight=sparse.r_peak_weight,
-        ),
-        {name: SearchSettings(shifts=SHIFTS, **getattr(params, name).model_dump()) for name in BEAT_METHODS},
-    )
-
-
-def measure_settings(params: CounterfactualsParams, explained: Explained) -> EvaluationSettings:
-    """How counterfactuals are measured."""
-    return EvaluationSettings(
-        sigma_mv=explained.normalisation["std_mv"],
-        tolerance_sigma=params.changed_share_of_sigma,
-        noise_levels=tuple(params.noise_levels),
-        noise_draws=params.noise_draws,
-        shifts=SHIFTS,
-        weights=QualityWeights(**params.quality.model_dump()),
-    )
-
-
-def targets_of(labels: Labels, sources: Sources) -> tuple[Labels, ...]:
-    """The superclasses with prototypes and donors that a query with these labels does not have, each as a label set."""
-    both = set(sources.prototypes.records.superclasses) & set(sources.donors.records.superclasses)
-    return single_targets(labels, both - set(names_of(labels)))
 
 
 def counterfactuals(

@@ -51,7 +51,10 @@ class Chain:
 def make_chain(folder: Path) -> Chain:
     """Run the whole chain in `folder`, with one worker; its files of results stay there as STAGE.resume."""
     read = read_params(CODE_ROOT / "params.yaml")
-    updates = {name: getattr(read, name).model_copy(update=change) for name, change in SMALL_CHAIN.items()}
+    updates = {}
+    for name, change in SMALL_CHAIN.items():
+        section = getattr(read, name)
+        updates[name] = type(section).model_validate({**section.model_dump(), **change})
     params = read.model_copy(update=updates)
     made = Chain(folder / "out", Explained.load(make_sources(folder / "arm")), params)
     with pytest.MonkeyPatch.context() as patch:

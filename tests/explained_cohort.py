@@ -11,7 +11,6 @@ import torch
 from models.backbones.registry import build_backbone
 from models.inference import predict_probabilities
 from tasks.explained import Explained, Sources
-from tasks.params.counterfactuals import EditsParams
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SAMPLING_RATE, SUPERCLASSES
 from veribeat.metrics.thresholds import predict_labels
 
@@ -21,9 +20,17 @@ POSITIVE = 0.3
 
 ARM = "baseline"
 
-QUICKLY = EditsParams(
-    margin=0.01, donors=1, refined=1, path_points=2, lengths=4, passes=1, rounds=1, eliminated=4
-)
+QUICKLY = {
+    "margin": 0.01,
+    "donors": 1,
+    "refined": 1,
+    "path_points": 2,
+    "lengths": 4,
+    "passes": 1,
+    "rounds": 1,
+    "eliminated": 4,
+}
+"""A search of a few passes."""
 
 SMALL_CHAIN: dict[str, dict[str, Any]] = {
     "attribute": {"draws": 8, "replicates": 2},

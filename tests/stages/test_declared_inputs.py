@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,7 +58,9 @@ print(json.dumps(found))
 
 
 def test_a_stage_opens_what_is_declared_and_all_of_it(tmp_path: Path) -> None:
-    make_sources(tmp_path / "out")
+    sources = make_sources(tmp_path / "out")
+    for folder in (sources.trained, sources.calibrated):  # the witness's, which may be a copy
+        shutil.copytree(folder, folder.with_name(folder.name.replace("baseline", "erts")))
     calls = [("signal", name) for name in EXPLANATIONS] + [("rules", "prototypes")]
     chain = [_stage(tmp_path, cluster_on, name) for cluster_on, name in calls]
     assert "out/rules/rules.parquet" in chain[-1].inputs

@@ -96,7 +96,12 @@ def test_other_explanations_make_another_run_beside_the_earlier_one(workspace: F
 def test_a_chain_that_is_not_whole_is_replaced_once_it_is(workspace: Fabricated) -> None:
     workspace.write_lock(without=("rules",))
     partial = workspace.project()
-    assert explained_by(run_of(partial, workspace)) == {"attribute", "prototypes", "counterfactuals"}
+    assert explained_by(run_of(partial, workspace)) == {
+        "attribute",
+        "prototypes",
+        "donors",
+        "counterfactuals",
+    }
     figures = client_of(partial).list_artifacts(partial.children[workspace.arm], "figures")
     assert "figures/query.png" not in {file.path for file in figures}  # the report is of rules, too
     workspace.write_lock()
