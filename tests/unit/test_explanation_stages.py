@@ -172,7 +172,7 @@ def test_every_query_is_crossed_with_every_other_superclass(chain: Chain) -> Non
         for ecg_id, present in zip(chain.explained.ecg_ids(queries), labels, strict=True)
         for place, target in enumerate(SUPERCLASSES)
         if not present[place] and target in offered
-        for method in METHODS
+        for method in chain.params.counterfactuals.methods
     ]
     assert expected
     assert list(zip(table["ecg_id"], table["target"], table["method"], strict=True)) == expected
@@ -196,7 +196,9 @@ def test_the_report_shows_the_query_that_is_asked_for(chain: Chain, tmp_path: Pa
     assert usual is not None
     assert chosen is not None
     assert set(usual["ecg_id"]) != set(chosen["ecg_id"]) == {last["ecg_id"]}
-    pd.testing.assert_frame_equal(chosen.reset_index("method")[table.columns], table[-len(METHODS) :])
+    pd.testing.assert_frame_equal(
+        chosen.reset_index("method")[table.columns], table[-len(chain.params.counterfactuals.methods) :]
+    )
     other = Chain(chain.folder, chain.explained, chain.params.model_copy(update={"report": asked}))
     other.run("report", tmp_path / "out", tmp_path / "resume")
     before, after = contents(chain.folder / "report"), contents(tmp_path / "out")
