@@ -1,5 +1,6 @@
 """`veribeat explain`: why one recording is predicted as it is, and what would have to change."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from models.attribution import without_shap
 from models.explanation import AttributionPlan, Explanation, ExplanationSettings, explain
 from tasks.counterfactual_settings import measure_settings, read_sources, search_settings
 from tasks.explained import Explained
+from tasks.many_items import most_workers
 from tasks.params.attribute import AttributeParams
 from tasks.params.counterfactuals import CounterfactualsParams
 from tasks.real_ranges import RANGES, read_ranges
@@ -101,7 +103,7 @@ def settings_of(
     `ranges` is the file of what real records look like.
     """
     return ExplanationSettings(
-        search_settings(params),
+        replace(search_settings(params), workers=most_workers()),
         measure_settings(params, explained),
         RealRecords(*read_ranges(ranges), of_target=None),
         (params.seed, FILE_SEED if ecg_id is None else ecg_id),

@@ -15,9 +15,9 @@ from veribeat.counterfactual.beat_methods import BEAT_METHODS
 from veribeat.counterfactual.evaluation import EvaluationSettings, QualityWeights
 from veribeat.counterfactual.methods import MethodSettings, Sources
 from veribeat.counterfactual.query import Donors
-from veribeat.counterfactual.search import SearchSettings
 from veribeat.counterfactual.sparse import SparseSettings
 from veribeat.counterfactual.targets import Labels, names_of, single_targets
+from veribeat.counterfactual.trial import SearchSettings
 from veribeat.errors import InputError
 from veribeat.prototypes.store import read_prototypes
 

@@ -96,7 +96,7 @@ def complete(results: Results, worker: Worker, label: str, *, threads: bool = Fa
     """
     items = results.missing()
     progress = _Progress(label, results.items, results.items - len(items))
-    workers = min(_most_workers(), max(1, len(items) // FEWEST_PER_WORKER))
+    workers = min(most_workers(), max(1, len(items) // FEWEST_PER_WORKER))
     if not items:
         return results.values
     if workers == 1:
@@ -165,7 +165,8 @@ def _work_in_process(item: int) -> NDArray[Any]:
     return _work(item)
 
 
-def _most_workers() -> int:
+def most_workers() -> int:
+    """The number of cores that this process may use, or what the environment says; raises InputError for nonsense."""
     chosen = os.environ.get(WORKERS)
     if chosen is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

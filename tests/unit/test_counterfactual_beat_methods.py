@@ -18,9 +18,9 @@ from veribeat.counterfactual.beat_methods import (
 )
 from veribeat.counterfactual.methods import METHODS, MethodSettings, Sources, explain_query
 from veribeat.counterfactual.query import Donors, Query, make_query
-from veribeat.counterfactual.search import SearchSettings
 from veribeat.counterfactual.sparse import SparseSettings
 from veribeat.counterfactual.targets import label_set
+from veribeat.counterfactual.trial import SearchSettings
 from veribeat.errors import InputError
 from veribeat.prototypes.store import PrototypeSet
 from veribeat.signal.stored_units import from_units, to_units

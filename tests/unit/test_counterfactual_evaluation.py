@@ -23,10 +23,10 @@ from veribeat.counterfactual.evaluation import (
 from veribeat.counterfactual.methods import METHODS, MethodSettings, Sources
 from veribeat.counterfactual.plausibility import AmplitudeRange, IntervalRange
 from veribeat.counterfactual.query import Counterfactual, Query, make_query
-from veribeat.counterfactual.search import SearchSettings
 from veribeat.counterfactual.sparse import SparseSettings
 from veribeat.counterfactual.stability import draw_noise
 from veribeat.counterfactual.targets import label_set, names_of, single_targets
+from veribeat.counterfactual.trial import SearchSettings
 from veribeat.dtw.distances import dtw_distances
 
 SHAPE = (1000, 12)

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from toy_counterfactuals import differentiable
 
 from veribeat.black_box import BlackBox, DifferentiableModel
-from veribeat.counterfactual.search import SearchSettings, search
+from veribeat.counterfactual.search import search
 from veribeat.counterfactual.segment_edits import SEGMENT, SegmentEdits
 from veribeat.counterfactual.stability import shifted
 from veribeat.counterfactual.targets import label_set
+from veribeat.counterfactual.trial import SearchSettings
 
 SETTINGS = SearchSettings(
     margin=0.5,
@@ -120,6 +121,20 @@ def test_the_same_search_gives_the_same_bytes() -> None:
     one, other = (search([donor(), donor(1.5)], MI, model(), SETTINGS) for _ in range(2))
     assert one.signal_mv.tobytes() == other.signal_mv.tobytes()
     assert (one.margin, one.forwards) == (other.margin, other.forwards)
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_the_number_of_workers_changes_nothing(workers: int) -> None:
+    donors = [donor(), donor(1.5), donor(0.7)]
+    settings = replace(SETTINGS, donors=3, refined=2)
+    one, other = (search(donors, MI, model(), settings, number) for number in (1, workers))
+    assert one.signal_mv.tobytes() == other.signal_mv.tobytes()
+    assert (one.donor, one.margin, one.searched, one.forwards) == (
+        other.donor,
+        other.margin,
+        other.searched,
+        other.forwards,
+    )
 
 
 def test_without_a_donor_there_is_nothing_to_search() -> None:

@@ -10,10 +10,11 @@ from veribeat.black_box import DifferentiableModel
 from veribeat.counterfactual.beat_alignment import align_beats
 from veribeat.counterfactual.edits import Edits
 from veribeat.counterfactual.query import Counterfactual, Donors, Query
-from veribeat.counterfactual.search import Found, SearchSettings, search
+from veribeat.counterfactual.search import Found, search
 from veribeat.counterfactual.segment_edits import SegmentEdits
 from veribeat.counterfactual.sparse import Signal
 from veribeat.counterfactual.targets import Labels
+from veribeat.counterfactual.trial import SearchSettings
 from veribeat.counterfactual.wave_edits import WaveEdits, wave_edits
 
 BEAT_METHODS = ("beat_sparse", "wave_sparse")
@@ -32,6 +33,7 @@ def beat_counterfactual(
     donors: Donors,
     model: DifferentiableModel,
     settings: SearchSettings,
+    workers: int = 1,
 ) -> Counterfactual:
     """Return the counterfactual by one of BEAT_METHODS.
 
@@ -46,6 +48,7 @@ def beat_counterfactual(
         donors: records of all superclasses.
         model: the classifier.
         settings: of the search.
+        workers: threads; the result does not depend on their number.
 
     Raises:
         InputError: the query is already predicted as the target, or no donor has a superclass of it.
@@ -61,7 +64,7 @@ def beat_counterfactual(
         }
         if not edits:
             continue
-        found = search(list(edits.values()), target, model, settings)
+        found = search(list(edits.values()), target, model, settings, workers)
         donor = list(edits)[found.donor]
         tried.append((found, donor, edits[donor], note))
         if found.valid:

@@ -10,9 +10,9 @@ from veribeat.black_box import DifferentiableModel
 from veribeat.counterfactual.beat_methods import BEAT_METHODS, beat_counterfactual
 from veribeat.counterfactual.paper_methods import PAPER_METHODS, paper_counterfactual
 from veribeat.counterfactual.query import Counterfactual, Donors, Query
-from veribeat.counterfactual.search import SearchSettings
 from veribeat.counterfactual.sparse import SparseSettings
 from veribeat.counterfactual.targets import Labels
+from veribeat.counterfactual.trial import SearchSettings
 from veribeat.dtw.distances import dtw_distances
 
 METHODS = (*PAPER_METHODS, *BEAT_METHODS)
@@ -35,10 +35,14 @@ class Sources:
 
 @dataclass(frozen=True)
 class MethodSettings:
-    """How masks are searched for by the methods of [CF] (`sparse`), and edits by each of ours (`edits`)."""
+    """How masks are searched for by the methods of [CF] (`sparse`), and edits by each of ours (`edits`).
+
+    `workers` threads work on one search of ours; no result depends on their number.
+    """
 
     sparse: SparseSettings
     edits: Mapping[str, SearchSettings]
+    workers: int = 1
 
 
 def explain_query(
@@ -69,7 +73,13 @@ def explain_query(
                 )
             else:
                 made = beat_counterfactual(
-                    method, query, target, sources.donors, model, settings.edits[method]
+                    method,
+                    query,
+                    target,
+                    sources.donors,
+                    model,
+                    settings.edits[method],
+                    settings.workers,
                 )
             found.append(made)
     return tuple(found)

@@ -21,7 +21,9 @@ for the last bit of margin would not be sparse.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,32 +31,8 @@ from numpy.typing import NDArray
 from veribeat.black_box import DifferentiableModel
 from veribeat.counterfactual.edits import Chosen, Edits, all_of
 from veribeat.counterfactual.sparse import Mask, Signal
-from veribeat.counterfactual.stability import shifted
 from veribeat.counterfactual.targets import Labels
-
-TOGETHER = 2
-"""Candidates whose shifted copies share a batch: a recurrent network takes half as long for eight as for twice four."""
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """How to search.
-
-    `margin` in logits and `shifts` in samples say when the target is reached. `donors` are begun with, and the
-    `refined` most promising of them finished. The path from query to donor has `path_points`; `lengths` is how many
-    beginnings are tried at a time, in up to `passes` more orders; in each of `rounds` at most `eliminated` edits are
-    taken away again.
-    """
-
-    margin: float
-    shifts: tuple[int, ...]
-    donors: int
-    refined: int
-    path_points: int
-    lengths: int
-    passes: int
-    rounds: int
-    eliminated: int
+from veribeat.counterfactual.trial import SearchSettings, Trial
 
 
 @dataclass(frozen=True)
@@ -79,7 +57,11 @@ class Found:
 
 
 def search(
-    edits_of_donors: Sequence[Edits], target: Labels, model: DifferentiableModel, settings: SearchSettings
+    edits_of_donors: Sequence[Edits],
+    target: Labels,
+    model: DifferentiableModel,
+    settings: SearchSettings,
+    workers: int = 1,
 ) -> Found:
     """Find few edits after which the model predicts just the label set `target` (5,).
 
@@ -88,6 +70,7 @@ def search(
         target: (5,).
         model: the classifier.
         settings: how to search.
+        workers: threads that work on donors side by side; the result does not depend on their number.
 
     Returns:
         The sparsest candidate that reaches the target; else one that is valid, the one with the largest margin first;
@@ -95,18 +78,25 @@ def search(
     """
     if not edits_of_donors:
         raise ValueError("there is no donor to take anything from")
-    trial = _Trial(target, model, settings)
-    whole = np.concatenate([edits.apply(all_of(edits)) for edits in edits_of_donors])
-    of_whole = trial.own_margins(whole)
-    begun: list[_Candidate] = []
-    for donor in np.argsort(-of_whole, kind="stable"):
-        best = max(begun, key=_merit, default=None)
-        enough = best is not None and best.valid and len(begun) >= settings.donors
-        if enough and best is not None and (best.reached or of_whole[donor] < settings.margin):
-            break
-        begun.append(_begin(edits_of_donors[donor], int(donor), trial))
-    promising = sorted(begun, key=_merit, reverse=True)[: settings.refined]
-    best = max((_refine(candidate, trial) for candidate in promising), key=_merit)
+    ask = partial(Trial, target, model, settings)
+    first = ask()
+    of_whole = first.own_margins(np.concatenate([edits.apply(all_of(edits)) for edits in edits_of_donors]))
+    order = [int(donor) for donor in np.argsort(-of_whole, kind="stable")]
+
+    def begin(donor: int) -> _Candidate:
+        return _begin(edits_of_donors[donor], donor, ask())
+
+    with ThreadPoolExecutor(workers) as pool:
+        begun = list(pool.map(begin, order[: settings.donors]))
+        for donor in order[settings.donors :]:
+            best = max(begun, key=_merit)
+            if best.reached or (best.valid and of_whole[donor] < settings.margin):
+                break
+            begun.append(begin(donor))
+        promising = sorted(begun, key=_merit, reverse=True)[: settings.refined]
+        refined = list(pool.map(lambda candidate: _refine(candidate, ask()), promising))
+    best = max(refined, key=_merit)
+    forwards = first.forwards + sum(each.forwards for each in (*begun, *refined))
     return Found(
         best.signal_mv,
         best.edits.mask(best.chosen),
@@ -115,7 +105,7 @@ def search(
         best.margin,
         best.valid,
         len(begun),
-        trial.forwards,
+        forwards,
     )
 
 
@@ -124,7 +114,7 @@ class _Candidate:
     """What the search has come to with one donor.
 
     `demanded` is the margin that its edits were chosen for, `own` the candidate's margin without shifts, `margin` the
-    smallest with them.
+    smallest with them, `asked` that of the settings; `forwards` were spent on this step.
     """
 
     edits: Edits
@@ -135,6 +125,7 @@ class _Candidate:
     own: float
     margin: float
     asked: float
+    forwards: int
 
     @property
     def reached(self) -> bool:
@@ -154,47 +145,7 @@ def _merit(candidate: _Candidate) -> tuple[bool, bool, float]:
     return False, candidate.valid, candidate.margin
 
 
-class _Trial:
-    """Asks the model how far candidates are inside of the target, and counts what that costs."""
-
-    def __init__(self, target: Labels, model: DifferentiableModel, settings: SearchSettings) -> None:
-        self.target, self.model, self.settings = target, model, settings
-        self.margin = settings.margin
-        self.forwards = 0
-
-    def own_margins(self, signals_mv: Signal) -> NDArray[np.float64]:
-        """Margins (N,) of the candidates (N, T, 12) as they are."""
-        self.forwards += len(signals_mv)
-        return self.model.margins(signals_mv, self.target)
-
-    def shifted_margins(self, signals_mv: Signal) -> NDArray[np.float64]:
-        """The smallest margin of the shifted copies of each candidate (N, T, 12); infinite without shifts."""
-        copies = [shifted(signal, self.settings.shifts) for signal in signals_mv if self.settings.shifts]
-        if not copies:
-            return np.full(len(signals_mv), np.inf)
-        margins: NDArray[np.float64] = self.own_margins(np.concatenate(copies)).reshape(len(signals_mv), -1)
-        return np.asarray(margins.min(axis=1))
-
-    def first_reached(self, candidates: Signal, margins: NDArray[np.float64]) -> int | None:
-        """The first candidate (N, T, 12) that reaches the target, copies included; None without one."""
-        places = np.flatnonzero(margins >= self.margin)
-        for some in np.split(places, np.arange(TOGETHER, len(places), TOGETHER)):
-            reached = self.shifted_margins(candidates[some]) >= self.margin
-            if reached.any():
-                return int(some[reached.argmax()])
-        return None
-
-    def path_gradient(self, query_mv: Signal, whole_mv: Signal) -> Signal:
-        """The margin's mean gradient (T, 12) along the straight path from one signal to another."""
-        points = self.settings.path_points
-        places = ((np.arange(points) + 0.5) / points)[:, None, None].astype(np.float32)
-        path = query_mv + places * (whole_mv - query_mv)
-        self.forwards += 3 * points
-        gradient: Signal = self.model.margin_gradients(path, self.target).mean(axis=0)
-        return gradient
-
-
-def _begin(edits: Edits, donor: int, trial: _Trial) -> _Candidate:
+def _begin(edits: Edits, donor: int, trial: Trial) -> _Candidate:
     """The shortest beginning of the edits in the order of their worth that reaches the target, for one donor."""
     nothing = np.zeros((1, len(edits.costs)), dtype=np.bool_)
     query, whole = edits.apply(np.concatenate([nothing, all_of(edits)]))
@@ -204,10 +155,10 @@ def _begin(edits: Edits, donor: int, trial: _Trial) -> _Candidate:
     return _candidate(edits, donor, chosen, trial.margin if reached else np.inf, trial)
 
 
-def _refine(candidate: _Candidate, trial: _Trial) -> _Candidate:
+def _refine(candidate: _Candidate, trial: Trial) -> _Candidate:
     """The same with fewer edits, as far as that can be had."""
     if not np.isfinite(candidate.demanded):
-        return candidate
+        return replace(candidate, forwards=0)
     edits, chosen, trial.margin = candidate.edits, candidate.chosen, candidate.demanded
     (query,) = edits.apply(np.zeros((1, len(edits.costs)), dtype=np.bool_))
     for _ in range(trial.settings.passes):
@@ -223,15 +174,17 @@ def _refine(candidate: _Candidate, trial: _Trial) -> _Candidate:
     return _candidate(edits, candidate.donor, chosen, candidate.demanded, trial)
 
 
-def _candidate(edits: Edits, donor: int, chosen: Chosen, demanded: float, trial: _Trial) -> _Candidate:
+def _candidate(edits: Edits, donor: int, chosen: Chosen, demanded: float, trial: Trial) -> _Candidate:
     (signal,) = edits.apply(chosen[None])
     own = float(trial.own_margins(signal[None])[0])
     margin = min(own, float(trial.shifted_margins(signal[None])[0]))
-    return _Candidate(edits, donor, chosen, signal, demanded, own, margin, trial.settings.margin)
+    return _Candidate(
+        edits, donor, chosen, signal, demanded, own, margin, trial.settings.margin, trial.forwards
+    )
 
 
 def _by_worth(
-    edits: Edits, query_mv: Signal, reached_mv: Signal, among: Chosen, trial: _Trial
+    edits: Edits, query_mv: Signal, reached_mv: Signal, among: Chosen, trial: Trial
 ) -> NDArray[np.int64]:
     """The edits `among` (U,), first those that add most to the margin on the way to a signal, for what they cost."""
     gains = edits.gains(trial.path_gradient(query_mv, reached_mv))
@@ -240,7 +193,7 @@ def _by_worth(
 
 
 def _shortest_beginning(
-    edits: Edits, order: NDArray[np.int64], trial: _Trial, *, may_ask_less: bool
+    edits: Edits, order: NDArray[np.int64], trial: Trial, *, may_ask_less: bool
 ) -> tuple[Chosen, bool]:
     """The shortest beginning of the order that reaches the target, or the one with the largest margin.
 
@@ -276,7 +229,7 @@ def _beginnings(edits: Edits, order: NDArray[np.int64], lengths: NDArray[np.int6
     return chosen, edits.apply(chosen)
 
 
-def _eliminate(edits: Edits, chosen: Chosen, trial: _Trial) -> Chosen:
+def _eliminate(edits: Edits, chosen: Chosen, trial: Trial) -> Chosen:
     """Take away what the target can be reached without, the most that can be taken at once in each round."""
     for _ in range(trial.settings.rounds):
         each = np.flatnonzero(chosen)
@@ -293,7 +246,7 @@ def _eliminate(edits: Edits, chosen: Chosen, trial: _Trial) -> Chosen:
     return chosen
 
 
-def _take_away(edits: Edits, chosen: Chosen, spare: NDArray[np.int64], trial: _Trial) -> Chosen | None:
+def _take_away(edits: Edits, chosen: Chosen, spare: NDArray[np.int64], trial: Trial) -> Chosen | None:
     """`chosen` without as many of `spare`, from the first on, as can be spared; None where none can."""
     spare = spare[: chosen.sum() - 1]  # a counterfactual without any edit is the query
     if not len(spare):
