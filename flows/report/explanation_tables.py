@@ -10,7 +10,6 @@ from flows.report.texts import number
 from flows.workspace import Workspace
 from tasks.params.document import Params
 from veribeat.conventions import SUPERCLASSES
-from veribeat.counterfactual import methods
 from veribeat.prototypes.published import CANDIDATES, CLUSTERS, SILHOUETTES
 
 SUMMARY_METRICS = {
@@ -21,7 +20,7 @@ SUMMARY_METRICS = {
     "noise_stability": "noise stability",
     "temporal_stability": "temporal stability",
     "shift_kept": "shifts that keep the prediction",
-    "predicted_margin": "margin of what is predicted",
+    "predicted_margin": "predicted margin",
     "target_margin": "margin of the target",
     "quality": "quality Q",
     "joint_jump_mv": "largest jump at a joint, mV",
@@ -29,8 +28,8 @@ SUMMARY_METRICS = {
     "share_outside_range": "samples outside of real amplitudes",
     "intervals_outside_range": "PR, QRS, QT outside of real ones",
     "nearest_real_mv": "DTW to the nearest real record, mV",
-    "witness_reached": "another classifier sees just the target",
-    "witness_present": "another classifier sees the target",
+    "witness_reached": "witness sees just the target",
+    "witness_present": "witness sees the target",
 }
 """Of [CF] Table 3 and of ours, with their names on pages."""
 
@@ -42,7 +41,14 @@ CELL_METRICS = {
 }
 """Of [CF] Tables 4 and 7-13."""
 
-METHODS = {name: name.replace("_", " ") for name in methods.METHODS}
+METHODS = {
+    "original": "original",
+    "sparse": "sparse",
+    "aligned_sparse": "aligned sparse",
+    "beat_sparse": "beat sparse",
+    "wave_sparse": "wave sparse",
+}
+"""Those of `veribeat.counterfactual.methods`, which takes seconds to import, with their names on pages."""
 
 DIGITS = 3
 
@@ -133,7 +139,8 @@ def summary_tables(place: Workspace) -> tuple[ResultTable, ...]:
         "Means over the queries with one superclass and their targets. Original is the nearest prototype, sparse takes"
         " parts of it, aligned sparse takes them after its beats were moved onto those of the query; the first two are"
         " valid by construction. Beat sparse takes 0.2 s of a lead at a time from several donors in the query's rhythm,"
-        " wave sparse one wave of a lead in every beat. A margin is a probability minus its threshold."
+        " wave sparse one wave of a lead in every beat. A witness is another classifier; a margin a probability minus"
+        " its threshold."
     )
     title = "Counterfactuals by method"
     if not shown:

@@ -51,7 +51,6 @@ def explanation_parts(place: Workspace, params: Params) -> tuple[Part, ...]:
             "Counterfactuals",
             (*summary_tables(place), *target_tables(place)),
             folded=_filled(
-                Part("The worst of them", pictures=worst_pictures(place)),
                 Part(
                     f"By the superclass of the query{_of_paper(params, 7, 11)}",
                     initial_tables(place, "tables_7_11.csv"),
@@ -60,6 +59,7 @@ def explanation_parts(place: Workspace, params: Params) -> tuple[Part, ...]:
                     f"Queries with several superclasses{_of_paper(params, 12, 13)}",
                     initial_tables(place, "tables_12_13.csv"),
                 ),
+                Part("The worst of them", pictures=worst_pictures(place)),
             ),
         ),
         Part("Discussion", sentences=_discussion(place)),

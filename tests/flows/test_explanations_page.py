@@ -55,7 +55,7 @@ def test_every_figure_is_on_the_page_and_the_steps_in_between_are_folded(place: 
     assert "Explained are the predictions of the arm baseline." in page.text
     assert text.count("<img") == len(PROTOTYPE_FIGURES) + len(REPORT_FIGURES)
     folded = [Page(part.partition("</details>")[0]) for part in text.split("<details>")[1:]]
-    assert [sum(tag == "img" for tag, _ in part.tags) for part in folded] == [0, 0, 4]
+    assert [sum(tag == "img" for tag, _ in part.tags) for part in folded] == [0, 0, 1, 4]
     assert "The nearest prototype of the target" in folded[-1].text
     assert "Queries of NORM: 2" in folded[0].text
     assert page.cells("rules found") == ["7"]
@@ -83,7 +83,9 @@ def test_stages_that_have_not_run_are_named_in_one_sentence(place: Workspace) ->
     for name in EXPLANATIONS:
         shutil.rmtree(place.path / "out" / name, ignore_errors=True)
     assert parts(place) == []
-    assert "No results of attribute, rules, prototypes, counterfactuals and report yet" in section(place)
+    assert "No results of attribute, rules, prototypes, donors, counterfactuals and report yet" in section(
+        place
+    )
 
 
 def test_reading_imports_nothing_heavy() -> None:

@@ -27,6 +27,7 @@ from flows.report.terminal import result_tables, show_results
 from flows.workspace import Workspace
 from tasks.report import METRICS
 from veribeat.conventions import SUPERCLASSES
+from veribeat.counterfactual import methods
 from veribeat.counterfactual.paper_methods import PAPER_METHODS
 from veribeat.counterfactual.published import QUERIES
 from veribeat.counterfactual.tables import table_3, table_4, tables_7_11, tables_12_13
@@ -115,8 +116,9 @@ def test_the_summary_has_means_over_counterfactuals_and_over_targets(place: Work
     beside_paper(place)
     (table,) = summary_tables(place)
     of_file = pd.read_csv(place.path / "out/report/table_3.csv").set_index(["metric", "method"])
+    assert tuple(METHODS) == methods.METHODS
     assert table.columns == ("metric", *METHODS.values())
-    for metric, name in (("validity", "validity"), ("predicted_margin", "margin of what is predicted")):
+    for metric, name in (("validity", "validity"), ("predicted_margin", "predicted margin")):
         micro, macro = cells(table, name), cells(table, f"{name}, mean over targets")
         for method, spoken in METHODS.items():
             found = of_file.loc[(metric, method)]
