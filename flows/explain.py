@@ -140,14 +140,14 @@ def show_explanation(answer: Answer, console: Console) -> None:
     )
     if found.note:
         console.print(f"Note: {found.note}.", highlight=False)
-    if explanation.wave_changes:
+    if explanation.counterfactual.waves:
         console.print(_wave_table(explanation))
     elif explanation.edits:
         console.print(_edit_table(explanation, answer.window.start_s))
 
 
 def _what(explanation: Explanation) -> str:
-    if changes := explanation.wave_changes:
+    if changes := explanation.counterfactual.waves:
         return f"{len(changes)} wave{'s' * (len(changes) > 1)} in every beat"
     return f"in {len(explanation.edits)} pieces"
 
@@ -155,7 +155,7 @@ def _what(explanation: Explanation) -> str:
 def _wave_table(explanation: Explanation) -> Table:
     """The waves that were edited; the limb leads that follow from I and II are not listed."""
     table = _table("wave, in every beat", "lead", "from R, ms", "to, ms", "mean, mV", "largest, mV")
-    for change in sorted(explanation.wave_changes, key=lambda change: -abs(change.largest_mv)):
+    for change in sorted(explanation.counterfactual.waves, key=lambda change: -abs(change.largest_mv)):
         table.add_row(
             change.wave,
             clinical_name(change.lead),

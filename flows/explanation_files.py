@@ -138,7 +138,7 @@ def document(answer: Answer) -> dict[str, Any]:
                 "mean_mv": round(change.mean_mv, DIGITS),
                 "largest_mv": round(change.largest_mv, DIGITS),
             }
-            for change in explanation.wave_changes
+            for change in found.waves
         ],
         "edits": [
             {

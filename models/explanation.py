@@ -14,7 +14,7 @@ from veribeat.attribution.settings import AttributionSettings
 from veribeat.conventions import LEADS, SAMPLING_RATE, SUPERCLASSES
 from veribeat.counterfactual.evaluation import EvaluationSettings, Metrics, RealRecords, evaluate
 from veribeat.counterfactual.methods import METHODS, MethodSettings, Sources, explain_query
-from veribeat.counterfactual.query import Counterfactual, Query, WaveChange, make_query
+from veribeat.counterfactual.query import Counterfactual, Query, make_query
 from veribeat.counterfactual.stability import draw_noise
 from veribeat.counterfactual.targets import default_target, label_set
 from veribeat.errors import InputError
@@ -74,11 +74,6 @@ class Explanation:
     edits: tuple[Edit, ...]
     attributions: ClassAttributions | None
     """None where they were not asked for."""
-
-    @property
-    def wave_changes(self) -> tuple[WaveChange, ...]:
-        """What was changed in every beat; empty where it was not waves."""
-        return self.counterfactual.waves
 
     @property
     def decisive(self) -> str:
