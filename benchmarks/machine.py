@@ -51,8 +51,8 @@ def machine_grid() -> Grid:
     ]
     rows += [(name, version(name)) for name in (*PEERS, *BASIS)]
     note = (
-        "All but aeon are installed together with the versions that the project pins (`constraints.txt`). No release of"
-        " aeon allows that numba: it is installed beside them without its own requirements, which is not a combination"
-        " that its authors test."
+        "All but aeon are installed together with the versions that the project pins (`constraints.txt`). aeon 1.3 to"
+        " 1.6 do not allow that numba: it is installed beside them without its own requirements, which is not a"
+        " combination that its authors test."
     )
     return Grid("Machine and versions", ("machine or library", "name or version"), tuple(rows), note, texts=2)
