@@ -16,7 +16,7 @@ from benchmarks.subject import Subject, default_method, options, show
 from benchmarks.tables import Grid, significant
 from benchmarks.timing import interleaved
 from veribeat.conventions import RECORD_SAMPLES, SAMPLING_RATE
-from veribeat.counterfactual.methods import Sources
+from veribeat.counterfactual.methods import DonorSets
 from veribeat.counterfactual.query import Donors
 from veribeat.dtw.distances import pairwise_distances
 from veribeat.prototypes.store import PrototypeSet
@@ -69,7 +69,7 @@ def measure(subject: Subject, size: Size) -> Growth:
     explain = partial(subject.explain_array, method=method)
     prototypes, donors = subject.sources.prototypes.records, subject.sources.donors.records
     sets = {
-        count: Sources(Donors(more_prototypes(prototypes, count)), Donors(more_prototypes(donors, count)))
+        count: DonorSets(Donors(more_prototypes(prototypes, count)), Donors(more_prototypes(donors, count)))
         for count in size.per_superclass
     }
     longest = _recording(subject, max(LENGTHS_S))

@@ -17,12 +17,11 @@ from rich.progress import track
 from rich.table import Table
 
 from tasks.counterfactual_settings import SHIFTS, measure_settings, search_settings, targets_of
-from tasks.explained import Explained
-from tasks.explained import Sources as ArmFiles
+from tasks.explained import Explained, Sources
 from tasks.params.document import read_params
 from veribeat.conventions import SUPERCLASSES
 from veribeat.counterfactual.alignment import align
-from veribeat.counterfactual.methods import Sources
+from veribeat.counterfactual.methods import DonorSets
 from veribeat.counterfactual.published import table_3
 from veribeat.counterfactual.query import Donors, Query, make_query
 from veribeat.counterfactual.sparse import Signal, SparseSettings, candidate_masks, importance
@@ -152,7 +151,7 @@ def main() -> None:
     out, arm = options.workspace / "out", params.explain.arm
     if arm is None:
         raise SystemExit("error: 'explain.arm' names no arm.")
-    explained = Explained.load(ArmFiles.of_arm(arm, 1, out))
+    explained = Explained.load(Sources.of_arm(arm, 1, out))
     search = search_settings(params.counterfactuals).sparse
     measure = measure_settings(params.counterfactuals, explained)
     tolerance_mv = measure.tolerance_sigma * measure.sigma_mv
@@ -170,7 +169,7 @@ def main() -> None:
         query = make_query(signal, find_r_peaks(signal).samples, explained.black_box)
         for name, prototypes in sets.items():
             distances = dtw_distances(query.signal_mv, prototypes.signals_mv)
-            for target in targets_of(query.labels, Sources(taken_from[name], taken_from[name])):
+            for target in targets_of(query.labels, DonorSets(taken_from[name], taken_from[name])):
                 places = taken_from[name].of_target(query, target)
                 nearest = int(places[np.argmin(distances[places])])
                 donors = {"sparse": prototypes.signals_mv[nearest]}

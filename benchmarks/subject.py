@@ -20,7 +20,7 @@ from tasks.counterfactual_settings import read_sources
 from tasks.explained import Explained
 from tasks.real_ranges import RANGES
 from veribeat.conventions import SAMPLING_RATE
-from veribeat.counterfactual.methods import Sources
+from veribeat.counterfactual.methods import DonorSets
 from veribeat.data.any_record import EcgRecord
 from veribeat.errors import InputError
 from veribeat.signal.windows import window_at
@@ -33,7 +33,7 @@ class Subject:
     arm: str
     simulated: bool
     explained: Explained
-    sources: Sources
+    sources: DonorSets
     settings: ExplanationSettings
     plan: AttributionPlan
 
@@ -82,7 +82,7 @@ class Subject:
         attributions: bool = False,
         rate: float = SAMPLING_RATE,
         start_s: float = 0.0,
-        sources: Sources | None = None,
+        sources: DonorSets | None = None,
     ) -> str:
         """From a recording (samples, 12) in mV to the JSON document of `veribeat explain`, for the default target."""
         recording = EcgRecord(signals_mv.astype(np.float64), rate, frozenset(), ())

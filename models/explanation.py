@@ -13,7 +13,7 @@ from veribeat.attribution.base import Attribution, batch_size, make_background
 from veribeat.attribution.settings import AttributionSettings
 from veribeat.conventions import LEADS, SAMPLING_RATE, SUPERCLASSES
 from veribeat.counterfactual.evaluation import EvaluationSettings, Metrics, RealRecords, evaluate
-from veribeat.counterfactual.methods import METHODS, MethodSettings, Sources, explain_query
+from veribeat.counterfactual.methods import METHODS, DonorSets, MethodSettings, explain_query
 from veribeat.counterfactual.query import Counterfactual, Query, make_query
 from veribeat.counterfactual.stability import draw_noise
 from veribeat.counterfactual.targets import default_target, label_set
@@ -86,7 +86,7 @@ class Explanation:
 def explain(
     classifier: Classifier,
     signal_mv: NDArray[np.float32],
-    sources: Sources,
+    sources: DonorSets,
     target: Sequence[str] | None,
     method: str,
     settings: ExplanationSettings,

@@ -6,14 +6,13 @@ import numpy as np
 
 from models.black_box import black_box
 from models.bundle import Classifier
-from tasks.explained import Explained
-from tasks.explained import Sources as ArmFiles
+from tasks.explained import Explained, Sources
 from tasks.params.counterfactuals import CounterfactualsParams
 from tasks.stage import digest
 from veribeat.black_box import BlackBox
 from veribeat.counterfactual.beat_methods import BEAT_METHODS
 from veribeat.counterfactual.evaluation import EvaluationSettings, QualityWeights
-from veribeat.counterfactual.methods import MethodSettings, Sources
+from veribeat.counterfactual.methods import DonorSets, MethodSettings
 from veribeat.counterfactual.query import Donors
 from veribeat.counterfactual.sparse import SparseSettings
 from veribeat.counterfactual.targets import Labels, names_of, single_targets
@@ -25,7 +24,7 @@ SHIFTS = (-2, -1, 1, 2)
 """Samples ([CF] eq. 22)."""
 
 
-def read_sources(chain: Path, explained: Explained) -> Sources:
+def read_sources(chain: Path, explained: Explained) -> DonorSets:
     """The prototypes and donors below `chain`, made of just this classifier.
 
     Raises:
@@ -41,10 +40,10 @@ def read_sources(chain: Path, explained: Explained) -> Sources:
             if found.provenance.get(made_from.name) != digest(made_from):
                 raise InputError(f"{file} is not of the classifier in {made_from}: run 'veribeat run' first.")
         sets.append(Donors(found))
-    return Sources(*sets)
+    return DonorSets(*sets)
 
 
-def witness_of(files: ArmFiles) -> BlackBox:
+def witness_of(files: Sources) -> BlackBox:
     """Another arm's classifier."""
     classifier = Classifier.load(files.calibrated, files.trained / "model.pt")
     return black_box(classifier.backbone, np.array(classifier.thresholds))
@@ -76,7 +75,7 @@ def measure_settings(params: CounterfactualsParams, explained: Explained) -> Eva
     )
 
 
-def targets_of(labels: Labels, sources: Sources) -> tuple[Labels, ...]:
+def targets_of(labels: Labels, sources: DonorSets) -> tuple[Labels, ...]:
     """The superclasses with prototypes and donors that a query with these labels does not have, each as a label set."""
     both = set(sources.prototypes.records.superclasses) & set(sources.donors.records.superclasses)
     return single_targets(labels, both - set(names_of(labels)))

@@ -18,8 +18,7 @@ from tasks.counterfactual_settings import (
     targets_of,
     witness_of,
 )
-from tasks.explained import Explained, run_resumable
-from tasks.explained import Sources as ArmFiles
+from tasks.explained import Explained, Sources, run_resumable
 from tasks.many_items import Results, Work, complete
 from tasks.params.counterfactuals import CounterfactualsParams
 from tasks.params.explain import ExplainParams
@@ -80,8 +79,8 @@ SUMMARY = (
 class CounterfactualWorker:
     """Explains one query at a time, by every method and for every target."""
 
-    files: ArmFiles
-    witness: ArmFiles | None
+    files: Sources
+    witness: Sources | None
     chain: Path  # the folder that holds the outputs of the stages before
     params: CounterfactualsParams
 
@@ -131,7 +130,7 @@ def counterfactuals(
     chain: Path,
     params: CounterfactualsParams,
     resume: Path,
-    witness: ArmFiles | None = None,
+    witness: Sources | None = None,
 ) -> None:
     """Write counterfactuals.h5 (signals), counterfactuals.parquet (metrics, same order) and counterfactuals.json.
 
@@ -165,7 +164,7 @@ def counterfactuals(
     )
     table.to_parquet(out / "counterfactuals.parquet", index=False)
     _write_signals(out / "counterfactuals.h5", found["signal"], table)
-    ceiling = None if witness is None else _ceiling(explained, witness_of(witness))
+    ceiling = None if witness is None else _ceiling(explained, queries, witness_of(witness))
     write_json(
         out / "counterfactuals.json",
         _metrics(table, labels, params.methods) | {"witness_of_real_records": ceiling},
@@ -229,9 +228,10 @@ def _metrics(table: pd.DataFrame, labels: NDArray[np.bool_], methods: Sequence[s
     return means
 
 
-def _ceiling(explained: Explained, witness: BlackBox) -> dict[str, dict[str, float]]:
+def _ceiling(
+    explained: Explained, queries: NDArray[np.int64], witness: BlackBox
+) -> dict[str, dict[str, float]]:
     """What the witness says of real queries that the model gets right, by superclass: more is not to be hoped for."""
-    queries = explained.correctly_predicted("query")
     labels = explained.true_labels(queries)
     single = labels.sum(axis=1) == 1
     queries, labels = queries[single], labels[single]
@@ -255,7 +255,7 @@ def main() -> None:
     if others != ([] if explain.witness is None else [explain.witness]):
         raise InputError("'explain.witness' has changed: run 'veribeat dvc-yaml', then this stage again.")
     threads = read_section(ComputeParams, "compute").threads
-    witness = None if explain.witness is None else ArmFiles.of_arm(explain.witness, threads)
+    witness = None if explain.witness is None else Sources.of_arm(explain.witness, threads)
     taken_from = [OUT / "prototypes" / "prototypes.h5", OUT / "donors" / "donors.h5", OUT / "donors" / RANGES]
     of_witness = (
         [] if witness is None else [witness.trained / "model.pt", witness.calibrated / "classifier.json"]

@@ -16,6 +16,7 @@ from tasks.stage import OUT, digest, output_folder, run, write_json
 from veribeat.black_box import worst_margins
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES
 from veribeat.dtw.distances import pairwise_distances
+from veribeat.metrics.thresholds import predict_labels
 from veribeat.prototypes.candidates import are_candidates
 from veribeat.prototypes.clustering import ClusterSettings, cluster
 from veribeat.prototypes.store import PrototypeSet, write_prototypes
@@ -27,10 +28,12 @@ DIMENSIONS = tuple(range(2, 11))
 def donors(out: Path, explained: Explained, params: DonorsParams) -> None:
     """Write donors.h5, their table donors.csv, donors.json and real_ranges.json."""
     rows = explained.rows(params.role)
-    true, predicted = explained.true_labels(rows), explained.predicted_labels(rows)
+    true, probabilities = explained.true_labels(rows), explained.probabilities(rows)
+    thresholds = explained.black_box.thresholds
+    predicted = predict_labels(probabilities, thresholds)
     exact = are_candidates(true, predicted)
     # Far from every decision boundary: what is taken from such a record carries the prediction with it.
-    margins = worst_margins(explained.probabilities(rows), explained.black_box.thresholds, true)
+    margins = worst_margins(probabilities, thresholds, true)
     parts, counts = [], {}
     for place, name in enumerate(SUPERCLASSES):
         fits = exact & true[:, place] if params.predicted == "exact" else true[:, place] & predicted[:, place]

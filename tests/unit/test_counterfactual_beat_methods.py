@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from recordings import ecg
-from toy_counterfactuals import PEAKS, differentiable, donor_set, level_model, prototype_set, recording
+from toy_counterfactuals import (
+    PEAKS,
+    differentiable,
+    donor_set,
+    level_model,
+    mean_model,
+    prototype_set,
+    recording,
+)
 
 from veribeat.black_box import DifferentiableModel
 from veribeat.conventions import LEADS
@@ -16,7 +24,7 @@ from veribeat.counterfactual.beat_methods import (
     UNALIGNED,
     beat_counterfactual,
 )
-from veribeat.counterfactual.methods import METHODS, MethodSettings, Sources, explain_query
+from veribeat.counterfactual.methods import METHODS, DonorSets, MethodSettings, explain_query
 from veribeat.counterfactual.query import Donors, Query, make_query
 from veribeat.counterfactual.sparse import SparseSettings
 from veribeat.counterfactual.targets import label_set
@@ -49,20 +57,13 @@ def tall(height_mv: float) -> NDArray[np.float32]:
     return from_units(to_units(signal))
 
 
+AT_R_PEAKS = np.zeros((1000, 12), dtype=bool)
+AT_R_PEAKS[BEATS, V5] = True
+
+
 def tall_model(enough_mv: float = 1.0) -> DifferentiableModel:
     """HYP where R waves in V5 are `enough_mv` above those of `tall(0)` on average, NORM otherwise."""
-    seen = np.zeros((1000, 12), dtype=bool)
-    seen[BEATS, V5] = True
-    base = tall(0.0)[seen].mean()
-
-    def probabilities(signals_mv: NDArray[np.float32]) -> NDArray[np.float32]:
-        mean = signals_mv[:, seen].mean(axis=1, dtype=np.float64)
-        found = np.full((len(signals_mv), 5), 0.01, dtype=np.float32)
-        found[:, 4] = 1 / (1 + np.exp(-(mean - base - enough_mv) / 0.2))
-        found[:, 0] = 1 - found[:, 4]
-        return found
-
-    return differentiable(probabilities, seen)
+    return mean_model(AT_R_PEAKS, "HYP", float(tall(0.0)[AT_R_PEAKS].mean()) + enough_mv, 0.2)
 
 
 def hyp_donors(*heights_mv: float, peaks: NDArray[np.int64] = BEATS) -> Donors:
@@ -155,9 +156,7 @@ def test_several_labels_may_be_asked_for() -> None:
         found[:, 3] = found[:, 4]
         return found
 
-    seen = np.zeros((1000, 12), dtype=bool)
-    seen[BEATS, V5] = True
-    model = differentiable(probabilities, seen)
+    model = differentiable(probabilities, AT_R_PEAKS)
     query = make_query(tall(0.0), BEATS, model)
     both = label_set(["CD", "HYP"])
     found = beat_counterfactual("wave_sparse", query, both, hyp_donors(2.0), model, SETTINGS)
@@ -182,7 +181,7 @@ def test_every_method_is_made_for_every_target_in_order() -> None:
         SparseSettings((0.5, 1.0), shortest_segment=10, r_peak_radius=5, r_peak_weight=2.0),
         dict.fromkeys(BEAT_METHODS, SETTINGS),
     )
-    targets, sources = [label_set(["MI"]), label_set(["CD"])], Sources(prototypes, prototypes)
+    targets, sources = [label_set(["MI"]), label_set(["CD"])], DonorSets(prototypes, prototypes)
     found = explain_query(query, targets, METHODS, sources, level_model(), settings)
     assert [one.method for one in found] == [*METHODS, *METHODS]
     assert {one.prototype for one in found[: len(METHODS)]} == {1}

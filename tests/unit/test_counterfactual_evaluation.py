@@ -20,7 +20,7 @@ from veribeat.counterfactual.evaluation import (
     nearest_real,
     quality,
 )
-from veribeat.counterfactual.methods import METHODS, MethodSettings, Sources
+from veribeat.counterfactual.methods import METHODS, DonorSets, MethodSettings
 from veribeat.counterfactual.plausibility import AmplitudeRange, IntervalRange
 from veribeat.counterfactual.query import Counterfactual, Query, make_query
 from veribeat.counterfactual.sparse import SparseSettings
@@ -48,7 +48,7 @@ MEASURE = EvaluationSettings(
 )
 NOISE = draw_noise(3, 10, SHAPE, (1, 2))
 PROTOTYPES = prototype_set(["NORM", "MI", "STTC"])
-SOURCES = Sources(donor_set(PROTOTYPES), donor_set(PROTOTYPES))
+SOURCES = DonorSets(donor_set(PROTOTYPES), donor_set(PROTOTYPES))
 ANYTHING = AmplitudeRange(np.full(12, -9.0), np.full(12, 9.0)), IntervalRange(np.zeros(3), np.full(3, 99.0))
 UNSEEN = RealRecords(*ANYTHING, None)
 

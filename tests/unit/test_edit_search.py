@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from toy_counterfactuals import differentiable
+from toy_counterfactuals import mean_model
 
 from veribeat.black_box import BlackBox, DifferentiableModel
 from veribeat.counterfactual.search import search
@@ -32,16 +32,8 @@ SEEN[200:260, 4], SEEN[600:660, 9] = True, True
 
 
 def model(enough_mv: float = 0.5) -> DifferentiableModel:
-    """MI from a mean of `enough_mv` over the samples that it sees on, NORM below; one logit per 0.1 mV."""
-
-    def probabilities(signals_mv: NDArray[np.float32]) -> NDArray[np.float32]:
-        mean = signals_mv[:, SEEN].mean(axis=1, dtype=np.float64)
-        found = np.full((len(signals_mv), 5), 0.01, dtype=np.float32)
-        found[:, 1] = 1 / (1 + np.exp(-(mean - enough_mv) / 0.1))
-        found[:, 0] = 1 - found[:, 1]
-        return found
-
-    return differentiable(probabilities, SEEN)
+    """MI from a mean of `enough_mv` over the samples that it sees on; one logit per 0.1 mV."""
+    return mean_model(SEEN, "MI", enough_mv, 0.1)
 
 
 def donor(height_mv: float = 1.0) -> SegmentEdits:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from veribeat.counterfactual.alignment import FEWEST_PEAKS
 from veribeat.counterfactual.sparse import Signal
+from veribeat.signal.interpolation import at_times
 from veribeat.signal.median_beat import QRS_REACH, median_rr
 
 FADE = 4
@@ -40,7 +41,7 @@ def align_beats(
         at[times] = np.interp(
             times, [begin, begin + reach, end - reach, end], [first, first + reach, last - reach, last]
         )
-    aligned = _interpolated(donor_mv, at)
+    aligned = at_times(donor_mv, at).astype(np.float32)
     for peak in beats[intervals:-1:intervals]:
         _fade(aligned, donor_mv, int(peak), int(donor_peaks[-1]), int(donor_peaks[0]))
     return aligned
@@ -58,16 +59,5 @@ def _fade(aligned: Signal, donor_mv: Signal, peak: int, ended: int, begun: int) 
     """Join the donor's beats at `ended` and `begun`, whose R-peaks both are at `peak`, without a jump."""
     inner = np.arange(max(peak - FADE, 0), min(peak + FADE + 1, len(aligned)))
     share = ((inner - peak + FADE + 1) / (2 * FADE + 2))[:, None]
-    one = _interpolated(donor_mv, (inner - peak + ended).astype(np.float64))
-    other = _interpolated(donor_mv, (inner - peak + begun).astype(np.float64))
+    one, other = at_times(donor_mv, inner - peak + ended), at_times(donor_mv, inner - peak + begun)
     aligned[inner] = (1 - share) * one + share * other
-
-
-def _interpolated(signal_mv: Signal, at: NDArray[np.float64]) -> Signal:
-    """The signal (T, leads) at times between its samples, linearly; its first and last sample beyond its ends."""
-    at = np.clip(at, 0, len(signal_mv) - 1)
-    below = np.floor(at).astype(np.int64)
-    above = np.minimum(below + 1, len(signal_mv) - 1)
-    share = (at - below)[:, None]
-    mixed: Signal = ((1 - share) * signal_mv[below] + share * signal_mv[above]).astype(np.float32)
-    return mixed

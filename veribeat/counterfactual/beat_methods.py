@@ -21,6 +21,7 @@ BEAT_METHODS = ("beat_sparse", "wave_sparse")
 """Names of the methods."""
 
 NARROWLY = "the target is reached, but by less than the margin that was asked for"
+"""Copies that are shifted in time may even miss it: then the margin is below 0."""
 BY_SEGMENTS = "no change of waves reaches the target: segments of an aligned donor"
 UNALIGNED = "no aligned donor reaches the target: segments of a donor as it is"
 NOT_REACHED = "no donor reaches the target: the candidate that comes nearest"

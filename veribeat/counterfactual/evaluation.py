@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from veribeat.black_box import BlackBox, DifferentiableModel
-from veribeat.counterfactual.methods import MethodSettings, Sources, explain_query
+from veribeat.counterfactual.methods import DonorSets, MethodSettings, explain_query
 from veribeat.counterfactual.plausibility import (
     AmplitudeRange,
     IntervalRange,
@@ -127,7 +127,7 @@ def evaluate_query(
     query: Query,
     targets: Sequence[Labels],
     methods: Sequence[str],
-    sources: Sources,
+    sources: DonorSets,
     model: DifferentiableModel,
     search: MethodSettings,
     measure: EvaluationSettings,

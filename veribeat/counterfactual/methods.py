@@ -22,7 +22,7 @@ DEFAULT_METHOD = "wave_sparse"
 
 
 @dataclass(frozen=True)
-class Sources:
+class DonorSets:
     """What counterfactuals are taken from: `prototypes` by the methods of [CF], `donors` by ours."""
 
     prototypes: Donors
@@ -49,7 +49,7 @@ def explain_query(
     query: Query,
     targets: Sequence[Labels],
     methods: Sequence[str],
-    sources: Sources,
+    sources: DonorSets,
     model: DifferentiableModel,
     settings: MethodSettings,
 ) -> tuple[Counterfactual, ...]:

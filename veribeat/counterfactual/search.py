@@ -114,7 +114,7 @@ class _Candidate:
     """What the search has come to with one donor.
 
     `demanded` is the margin that its edits were chosen for, `own` the candidate's margin without shifts, `margin` the
-    smallest with them, `asked` that of the settings; `forwards` were spent on this step.
+    smallest with them, and `reached` whether that is what the settings ask for; `forwards` were spent on this step.
     """
 
     edits: Edits
@@ -124,13 +124,8 @@ class _Candidate:
     demanded: float
     own: float
     margin: float
-    asked: float
+    reached: bool
     forwards: int
-
-    @property
-    def reached(self) -> bool:
-        """The margin of the settings, not only a lower one."""
-        return self.margin >= self.asked
 
     @property
     def valid(self) -> bool:
@@ -179,7 +174,7 @@ def _candidate(edits: Edits, donor: int, chosen: Chosen, demanded: float, trial:
     own = float(trial.own_margins(signal[None])[0])
     margin = min(own, float(trial.shifted_margins(signal[None])[0]))
     return _Candidate(
-        edits, donor, chosen, signal, demanded, own, margin, trial.settings.margin, trial.forwards
+        edits, donor, chosen, signal, demanded, own, margin, margin >= trial.settings.margin, trial.forwards
     )
 
 

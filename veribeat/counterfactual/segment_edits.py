@@ -32,7 +32,7 @@ class SegmentEdits:
 
     @cached_property
     def costs(self) -> NDArray[np.float64]:
-        """(U,), all alike."""
+        """(U,), see `Edits`: all alike, as if nothing faded."""
         count = self.query_mv.size // SEGMENT
         return np.full(count, 1 / count)
 

@@ -11,7 +11,7 @@ from veribeat.counterfactual.stability import shifted
 from veribeat.counterfactual.targets import Labels
 
 TOGETHER = 2
-"""Candidates whose shifted copies share a batch: a recurrent network takes half as long for eight as for twice four."""
+"""Candidates whose shifted copies share a batch: a recurrent network takes less time for eight than for twice four."""
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class WaveEdits:
 
     @cached_property
     def costs(self) -> NDArray[np.float64]:
-        """(40,)"""
+        """(40,), see `Edits`; beats that an end of the recording cuts count in full."""
         changed = (np.abs(self.shapes) > SMALLEST_MV).sum(axis=(1, 2)) * len(self.r_peaks)
         costs: NDArray[np.float64] = np.minimum(changed / self.query_mv.size, 1.0)
         return costs

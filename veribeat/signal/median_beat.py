@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from veribeat.conventions import LEADS
+from veribeat.signal.interpolation import at_times
 from veribeat.signal.limb_leads import FROM_I_AND_II, limb_lead
 
 BEFORE, AFTER = 40, 70
@@ -45,12 +46,8 @@ def median_beat(
     late = times > QRS_REACH
     times[late] = QRS_REACH + (times[late] - QRS_REACH) * stretch
     places = r_peaks[:, None] + times
-    last = len(signal_mv) - 1
-    outside = (places < 0) | (places > last)
-    below = np.clip(np.floor(places).astype(np.int64), 0, last)
-    above = np.minimum(below + 1, last)
-    share = (np.clip(places, 0, last) - below)[:, :, None]
-    beats = (1 - share) * signal_mv[below] + share * signal_mv[above]
+    outside = (places < 0) | (places > len(signal_mv) - 1)
+    beats = at_times(signal_mv, places)
     level = np.median(beats[:, BEFORE - LEVEL_REACH : BEFORE + LEVEL_REACH + 1], axis=1, keepdims=True)
     beats = np.where(outside[:, :, None], np.nan, beats - level)
     reached = ~outside.all(axis=0)
