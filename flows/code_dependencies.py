@@ -8,7 +8,8 @@ from pathlib import Path
 import grimp
 
 import tasks
-from tasks.stages import CHOICES, Stage
+from tasks.stage_description import Stage
+from tasks.stages import CHOICES
 
 CODE_ROOT = Path(str(tasks.__file__)).resolve().parents[1]
 """The folder that holds flows/, tasks/, models/, veribeat/ and constraints.txt."""

@@ -7,7 +7,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from flows.code_dependencies import code_files
-from tasks.stages import Artifact, Stage
+from tasks.stage_description import Artifact, Stage
 
 HEADER = "# Generated from tasks/stages.py and params.yaml by `veribeat dvc-yaml`; do not edit by hand.\n"
 

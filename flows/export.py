@@ -6,7 +6,7 @@ from pathlib import Path
 from flows.folders import new_folder
 from flows.status import UP_TO_DATE, stage_states
 from flows.workspace import Workspace
-from tasks.stages import REPORT_TABLES
+from tasks.explanation_stages import REPORT_TABLES
 from veribeat.errors import InputError
 
 COHORT_STAGES = ("simulate", "ingest", "split")

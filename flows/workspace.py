@@ -18,7 +18,8 @@ from flows.process import run_quietly
 from tasks.params.document import Params, read_params
 from tasks.params.reading import PARAMS_FILE, parse, read_document
 from tasks.stage import CODE_LINK
-from tasks.stages import PTBXL_FILES, SIMULATION_TRUTH, Stage, stages
+from tasks.stage_description import Stage
+from tasks.stages import PTBXL_FILES, SIMULATION_TRUTH, stages
 from veribeat.errors import InputError
 
 COHORT_LINK = Path("cohort")

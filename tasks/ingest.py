@@ -1,4 +1,7 @@
-"""Stage `ingest`: a PTB-XL folder becomes signals.npy, records.parquet, quarantine.csv and card.json."""
+"""Stage `ingest`: a PTB-XL folder, and batches that came later, become one cohort.
+
+It is signals.npy, records.parquet, quarantine.csv and card.json.
+"""
 
 import csv
 import multiprocessing
@@ -6,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -32,6 +35,8 @@ from veribeat.data.schema import validate_records
 from veribeat.data.wfdb_record import read_record
 from veribeat.errors import InputError
 
+TABLE = "ptbxl_database.csv"
+
 RECORDS_FOLDER = "records100"
 """Where PTB-XL keeps its records at 100 Hz."""
 
@@ -43,21 +48,32 @@ CHUNK = 256
 class Chunk:
     """A worker's share: which files go to which rows of the scratch array."""
 
-    records: Path
+    folders: Mapping[str, Path]
     scratch: Path
     first_row: int
     filenames: tuple[str, ...]
     params: IngestParams
 
 
-def ingest(source: Path, out: Path, params: IngestParams, workers: int | None = None) -> None:
+def ingest(
+    source: Path, out: Path, params: IngestParams, batches: Sequence[Path] = (), workers: int | None = None
+) -> None:
     """Read the PTB-XL folder `source` at 100 Hz and write the stage's four files into the empty folder `out`.
 
-    A record that cannot be used is listed in quarantine.csv and left out. InputError when the folder's tables
+    `batches` are folders of the same kind whose records were added later; the statements of `source` hold for all.
+    A record that cannot be used is listed in quarantine.csv and left out. InputError when a folder's tables
     cannot be used, or more than params.max_quarantined of the rows is quarantined: nothing stays in `out`
     then. `workers` (default: every available core) changes the speed, never a byte of the result.
     """
-    rows = read_csv(source / "ptbxl_database.csv", REQUIRED_COLUMNS)
+    rows = read_csv(source / TABLE, REQUIRED_COLUMNS)
+    for batch in batches:
+        rows += [
+            {**row, "filename_lr": f"{batch.as_posix()}/{row['filename_lr']}"}
+            for row in read_csv(batch / TABLE, REQUIRED_COLUMNS)
+        ]
+    folders = {"": source / RECORDS_FOLDER} | {
+        f"{batch.as_posix()}/": batch / RECORDS_FOLDER for batch in batches
+    }
     statements = read_csv(source / "scp_statements.csv", ("diagnostic", "diagnostic_class"))
     codes = superclass_by_code(statements, code_column=next(iter(statements[0])))
     candidates, quarantined = select_rows(rows, codes)
@@ -65,7 +81,11 @@ def ingest(source: Path, out: Path, params: IngestParams, workers: int | None = 
     scratch = out / "signals.scratch.npy"
     try:
         rejections = read_signals(
-            (source / RECORDS_FOLDER).resolve(), candidates, scratch, params, workers or available_cores()
+            {prefix: folder.resolve() for prefix, folder in folders.items()},
+            candidates,
+            scratch,
+            params,
+            workers or available_cores(),
         )
         quarantined += [
             Quarantined(
@@ -124,13 +144,16 @@ def read_csv(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
 
 
 def read_signals(
-    records: Path, candidates: pd.DataFrame, scratch: Path, params: IngestParams, workers: int
+    folders: Mapping[str, Path], candidates: pd.DataFrame, scratch: Path, params: IngestParams, workers: int
 ) -> dict[int, RecordRejected]:
-    """Read every candidate into its row of the scratch array; returns row -> rejection where that failed."""
+    """Read every candidate into its row of the scratch array; returns row -> rejection where that failed.
+
+    `folders` are the resolved folders of the records, by what a candidate's filename begins with.
+    """
     total = len(candidates)
     new_signals(scratch, total)
     chunks = [
-        Chunk(records, scratch, first, tuple(candidates["filename"][first : first + CHUNK]), params)
+        Chunk(folders, scratch, first, tuple(candidates["filename"][first : first + CHUNK]), params)
         for first in range(0, total, CHUNK)
     ]
     workers = min(workers, len(chunks))
@@ -164,8 +187,7 @@ def read_chunk(chunk: Chunk) -> list[tuple[int, RecordRejected]]:
     for row, filename in enumerate(chunk.filenames, start=chunk.first_row):
         try:
             signals[row] = read_record(
-                chunk.records,
-                below_records(filename),
+                *located(filename, chunk.folders),
                 chunk.params.amplitude_limit_mv,
                 chunk.params.reject_flat_leads,
             )
@@ -174,15 +196,17 @@ def read_chunk(chunk: Chunk) -> list[tuple[int, RecordRejected]]:
     return rejections
 
 
-def below_records(filename: str) -> str:
-    """A record's path below records100/, where the tables give it with that folder.
+def located(filename: str, folders: Mapping[str, Path]) -> tuple[Path, str]:
+    """The folder of a record, and its path in it, where the tables give it with records100/.
 
     RecordRejected for any other folder: records100/ is what the stage declares as its input, so a change elsewhere
     would go unnoticed.
     """
-    if not filename.startswith(f"{RECORDS_FOLDER}/"):
+    prefix = max((prefix for prefix in folders if filename.startswith(prefix)), key=len)
+    name = filename.removeprefix(prefix)
+    if not name.startswith(f"{RECORDS_FOLDER}/"):
         raise RecordRejected(Reason.PATH_OUTSIDE_FOLDER, f"{filename!r} does not lie in {RECORDS_FOLDER}/")
-    return filename.removeprefix(f"{RECORDS_FOLDER}/")
+    return folders[prefix], name.removeprefix(f"{RECORDS_FOLDER}/")
 
 
 Result = TypeVar("Result")
@@ -244,11 +268,11 @@ def write_quarantine(quarantined: Sequence[Quarantined], path: Path) -> None:
 
 
 def main() -> None:
-    """Run the stage on the PTB-XL folder named on the command line."""
-    (source,) = sys.argv[1:]
+    """Run the stage on the PTB-XL folder, and the batches, named on the command line."""
+    source, *batches = map(Path, sys.argv[1:])
     params = read_section(IngestParams, "ingest")
     with output_folder("ingest") as out:
-        ingest(Path(source), out, params)
+        ingest(source, out, params, batches)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What a training learns from, read from the outputs of earlier stages."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from models.backbones.registry import build_backbone
 from models.batches import StoredSignals
+from models.inference import load_backbone
 from models.selection.beat_focus import RecordBeats
 from models.selection.registry import build_strategy
 from models.training import Recipe, TrainingResult, fit
@@ -36,6 +37,8 @@ class LearningData:
     mean_mv: float
     std_mv: float
     train_signals: NDArray[np.int16] | None = None
+    delineated_rows: NDArray[np.int64] | None = None
+    """Rows of the training records before some were left out (`only`): those that stage `delineate` knows."""
 
     @property
     def stored_training(self) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
@@ -43,6 +46,15 @@ class LearningData:
         if self.train_signals is None:
             return self.signals, self.train_rows
         return self.train_signals, np.arange(len(self.train_rows))
+
+    def only(self, kept: NDArray[np.bool_]) -> "LearningData":
+        """The same without the training records for which `kept` (n,) is false."""
+        return replace(
+            self,
+            train_rows=self.train_rows[kept],
+            train_targets=self.train_targets[kept],
+            delineated_rows=self.train_rows,
+        )
 
     @classmethod
     def read(cls, ingest: Path, split: Path) -> "LearningData":
@@ -72,16 +84,21 @@ def learn(
     seed: int,
     delineated: Path | None,
     resume: Path | None = None,
+    weights: Path | None = None,
 ) -> TrainingResult:
-    """Train a freshly initialised backbone by a preset, on the records that a selection keeps.
+    """Train a backbone by a preset, on the records that a selection keeps.
 
-    `delineated` is the folder of stage `delineate`, where the selection needs beats. The process was made deterministic
-    with the preset's threads. Raises InputError when the loss is no longer finite.
+    It begins with `weights`, whose normalisation stays, or else freshly initialised. `delineated` is the folder of
+    stage `delineate`, where the selection needs beats. The process was made deterministic with the preset's threads.
+    Raises InputError when the loss is no longer finite.
     """
     lightning.seed_everything(seed, verbose=False)
-    backbone = build_backbone(backbone_name)
-    backbone.normalise.set_statistics(data.mean_mv, data.std_mv)
-    beats = None if delineated is None else read_beats(delineated, data.train_rows)
+    if weights is None:
+        backbone = build_backbone(backbone_name)
+        backbone.normalise.set_statistics(data.mean_mv, data.std_mv)
+    else:
+        backbone = load_backbone(backbone_name, weights).train()
+    beats = None if delineated is None else read_beats(delineated, data)
     return fit(
         backbone,
         StoredSignals(*data.stored_training, data.train_targets, preset.crop_samples),
@@ -93,17 +110,19 @@ def learn(
     )
 
 
-def read_beats(delineated: Path, rows: NDArray[np.int64]) -> RecordBeats:
-    """Windows and R-peaks of the training records, which are those at `rows`, from the folder of stage `delineate`.
+def read_beats(delineated: Path, data: LearningData) -> RecordBeats:
+    """Windows and R-peaks of the training records, from the folder of stage `delineate`.
 
     Raises InputError when the folder is of other records.
     """
     beats = pd.read_parquet(delineated / "beats.parquet", columns=["row", "r_peak"])
     windows = np.load(delineated / "windows.npy")
+    rows = data.train_rows if data.delineated_rows is None else data.delineated_rows
     position = pd.Index(rows).get_indexer(pd.Index(beats["row"]))
     if len(windows) != len(rows) or (position < 0).any():
         raise InputError(f"{delineated} is of other training records: run stage 'delineate' again.")
     number = beats.groupby("row").cumcount().to_numpy()
     peaks = np.full((len(rows), int(number.max(initial=0)) + 1), -1, dtype=np.int16)
     peaks[position, number] = beats["r_peak"]
-    return RecordBeats(torch.from_numpy(windows), torch.from_numpy(peaks))
+    places = np.searchsorted(rows, data.train_rows)
+    return RecordBeats(torch.from_numpy(windows[places]), torch.from_numpy(peaks[places]))

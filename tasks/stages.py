@@ -5,93 +5,19 @@ It holds names, not imports, so that editing one stage does not touch the others
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Any
 
+from tasks.explanation_stages import explanation_stages
 from tasks.params.document import Params
+from tasks.stage_description import Plot, Stage
 
+BATCHES = "batches"
+"""Folder of the records that came later, a folder for each batch."""
 
-@dataclass(frozen=True)
-class Stage:
-    """One process: `python -m MODULE ARGUMENTS`, run in the workspace.
-
-    `inputs` and the outputs are paths in the workspace, `params` keys of params.yaml. `chosen` names the modules
-    behind a registry such as `models.backbones.registry` that this stage's parameters select.
-    """
-
-    name: str
-    module: str
-    inputs: tuple[str, ...]
-    params: tuple[str, ...]
-    files: tuple[str, ...]
-    arguments: tuple[str, ...] = ()
-    metrics: tuple[str, ...] = ()
-    plots: tuple["Plot", ...] = ()
-    chosen: tuple[str, ...] = ()
-    artifacts: tuple["Artifact", ...] = ()
-
-    @property
-    def folder(self) -> PurePosixPath:
-        """Where the stage's outputs are, in the workspace."""
-        return PurePosixPath("out") / self.name
-
-    @property
-    def command(self) -> str:
-        """The shell command that DVC runs."""
-        return " ".join(("python", "-m", self.module, *self.arguments))
-
-    def output(self, file: str) -> str:
-        """Path of one of this stage's outputs in the workspace."""
-        return str(self.folder / file)
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Paths of everything that the stage writes."""
-        return tuple(map(self.output, (*self.files, *self.metrics, *(plot.file for plot in self.plots))))
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A table that `dvc plots show` draws."""
-
-    file: str
-    x: str
-    y: tuple[str, ...]
-    title: str
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """An output that others may want by name: `dvc artifacts get`."""
-
-    name: str
-    file: str
-    type: str
-    description: str
-
+BATCH_FILES = ("records100", "ptbxl_database.csv")
+RELEASES = "releases"
+"""Folder of the models that were accepted, a folder for each."""
 
 PTBXL_FILES = ("records100", "ptbxl_database.csv", "scp_statements.csv")
-
-PROTOTYPE_FIGURES = ("figures/silhouettes.png", "figures/clusters.png")
-
-REPORT_TABLES = ("table_3.csv", "table_4.csv", "tables_7_11.csv", "tables_12_13.csv")
-"""[CF]'s tables with ours beside them."""
-
-REPORT_FIGURES = (
-    "figures/lead_importance.png",
-    "figures/query.png",
-    "figures/prototype.png",
-    "figures/original.png",
-    "figures/sparse.png",
-    "figures/aligned.png",
-    "figures/aligned_sparse.png",
-    "figures/heat.png",
-    "figures/beat_sparse.png",
-    "figures/wave_sparse.png",
-    "figures/worst.png",
-)
-"""After the importance of leads [CF] figures 8-14, in this order, the same query by our methods, and the failures."""
 
 SIMULATION_TRUTH = "simulation_truth.csv"
 """What simulated records really show; only simulated cohorts have it."""
@@ -117,11 +43,15 @@ def stages(params: Params) -> tuple[Stage, ...]:
         )
         chain.append(simulate)
         source = str(simulate.folder)
+    batches = tuple(f"{BATCHES}/{name}" for name in params.cohort.batches)
     ingest = Stage(
         name="ingest",
         module="tasks.ingest",
-        arguments=(source,),
-        inputs=tuple(f"{source}/{file}" for file in PTBXL_FILES),
+        arguments=(source, *batches),
+        inputs=(
+            *(f"{source}/{file}" for file in PTBXL_FILES),
+            *(f"{batch}/{file}" for batch in batches for file in BATCH_FILES),
+        ),
         params=("ingest",),
         files=("signals.npy", "records.parquet", "quarantine.csv", "card.json"),
     )
@@ -137,10 +67,12 @@ def stages(params: Params) -> tuple[Stage, ...]:
         params.selections[arm.selection].needs_beats for arm in params.arms.values()
     ):
         chain.append(_delineate_stage(ingest, split))
-    for name in sorted(params.arms):
+    for name in filter(params.is_trainable, sorted(params.arms)):
         chain += _arm_stages(name, params, {stage.name: stage for stage in chain})
     if params.explain.arm is not None:
-        chain += _explanation_stages(params.explain.arm, params, {stage.name: stage for stage in chain})
+        chain += explanation_stages(params.explain.arm, params, {stage.name: stage for stage in chain})
+    if params.judged is not None:
+        chain.append(_challenge_stage(params.judged, params, {stage.name: stage for stage in chain}))
     return tuple(chain)
 
 
@@ -163,12 +95,19 @@ def _arm_stages(name: str, params: Params, done: Mapping[str, Stage]) -> tuple[S
     if selection.needs_beats:
         beats = tuple(map(done["delineate"].output, ("beats.parquet", "windows.npy")))
     cohort = (ingest.output("signals.npy"), ingest.output("records.parquet"))
+    champion = (params.retrain.champion,) if arm.start == "champion" and params.retrain.champion else ()
     backbone = (f"models.backbones.{arm.backbone}",)
     train = Stage(
         name=f"train-{name}",
         module="tasks.train",
-        arguments=(name,),
-        inputs=(*cohort, split.output("learning.parquet"), split.output("normalisation.json"), *beats),
+        arguments=(name, *(f"{RELEASES}/{release}" for release in champion)),
+        inputs=(
+            *cohort,
+            split.output("learning.parquet"),
+            split.output("normalisation.json"),
+            *beats,
+            *(f"{RELEASES}/{release}/{file}" for release in champion for file in ("model.pt", "learnt.csv")),
+        ),
         params=(f"arms.{name}", f"presets.{arm.preset}", f"selections.{arm.selection}"),
         files=("model.pt", "training.json", "samples.csv"),
         plots=(
@@ -201,99 +140,37 @@ def _arm_stages(name: str, params: Params, done: Mapping[str, Stage]) -> tuple[S
     return train, calibrate
 
 
-def _explanation_stages(arm: str, params: Params, done: Mapping[str, Stage]) -> tuple[Stage, ...]:
-    """What explains the predictions of one arm; `done` holds the stages before."""
+def _challenge_stage(arm: str, params: Params, done: Mapping[str, Stage]) -> Stage:
+    """What judges the arm that an update trains, against the champion where there is one."""
     ingest, split = done["ingest"], done["split"]
-    backbone = params.arms[arm].backbone
-    common = (
-        ingest.output("signals.npy"),
-        ingest.output("records.parquet"),
-        split.output("roles.parquet"),
-        split.output("normalisation.json"),
-        done[f"train-{arm}"].output("model.pt"),
-        done[f"calibrate-{arm}"].output("classifier.json"),
-    )
-
-    def stage(
-        name: str,
-        inputs: tuple[str, ...] = (),
-        more_params: tuple[str, ...] = (),
-        arguments: tuple[str, ...] = (),
-        more_backbones: tuple[str, ...] = (),
-        **outputs: Any,
-    ) -> Stage:
-        backbones = sorted({backbone, *more_backbones})
-        return Stage(
-            name=name,
-            module=f"tasks.{name}",
-            arguments=(arm, *arguments),
-            inputs=(*common, *inputs),
-            params=(f"arms.{arm}.backbone", "compute", name, *more_params),
-            chosen=tuple(f"models.backbones.{each}" for each in backbones),
-            **outputs,
-        )
-
-    attribute = stage(
-        "attribute",
-        files=("attributions.h5", "attributions.parquet", "lead_importance.csv"),
-        metrics=("attribute.json",),
-    )
-    rules = stage(
-        "rules",
-        inputs=(attribute.output("attributions.h5"), attribute.output("attributions.parquet")),
-        files=("rules.parquet", "summary.parquet"),
-        metrics=("rules.json",),
-    )
-    cluster_on = params.prototypes.cluster_on
-    prototypes = stage(
-        "prototypes",
-        arguments=(cluster_on,),
-        inputs=(rules.output("rules.parquet"),) if cluster_on == "rules" else (),
-        more_params=("cohort",),
-        files=("prototypes.h5", "prototypes.csv", "distances.h5", "silhouettes.csv", *PROTOTYPE_FIGURES),
-        metrics=("prototypes.json",),
-        artifacts=(
-            Artifact(
-                f"prototypes-{arm}",
-                "prototypes.h5",
-                "prototypes",
-                f"Typical records of each superclass, as classified by the arm {arm}",
+    train, calibrate = done[f"train-{arm}"], done[f"calibrate-{arm}"]
+    champion = () if params.retrain.champion is None else (f"{RELEASES}/{params.retrain.champion}",)
+    backbones = sorted({params.arms[arm].backbone, params.arms[params.retrain.first].backbone})
+    return Stage(
+        name="challenge",
+        module="tasks.challenge",
+        arguments=(arm, *champion),
+        inputs=(
+            *map(ingest.output, ("signals.npy", "records.parquet")),
+            *map(split.output, ("roles.parquet", "normalisation.json")),
+            *map(train.output, ("model.pt", "samples.csv")),
+            *map(calibrate.output, ("classifier.json", "predictions.parquet")),
+            done["prototypes"].output("prototypes.h5"),
+            done["donors"].output("donors.h5"),
+            *(
+                f"{folder}/{file}"
+                for folder in champion
+                for file in ("model.pt", "classifier.json", "learnt.csv")
             ),
         ),
-    )
-    donors = stage("donors", files=("donors.h5", "donors.csv", "real_ranges.json"), metrics=("donors.json",))
-    witness = params.explain.witness
-    counterfactuals = stage(
-        "counterfactuals",
-        inputs=(
-            prototypes.output("prototypes.h5"),
-            *map(donors.output, ("donors.h5", "real_ranges.json")),
-            *_witness_inputs(witness, done),
+        params=(
+            f"arms.{arm}.backbone",
+            "compute",
+            "calibrate",
+            "counterfactuals",
+            "retrain.judge",
         ),
-        more_params=() if witness is None else (f"arms.{witness}.backbone",),
-        arguments=() if witness is None else (witness,),
-        more_backbones=() if witness is None else (params.arms[witness].backbone,),
-        files=("counterfactuals.h5", "counterfactuals.parquet"),
-        metrics=("counterfactuals.json",),
-    )
-    report = stage(
-        "report",
-        inputs=(
-            *map(attribute.output, ("attributions.parquet", "lead_importance.csv", "attribute.json")),
-            rules.output("rules.json"),
-            *map(prototypes.output, ("prototypes.h5", "prototypes.json")),
-            *map(counterfactuals.output, ("counterfactuals.h5", "counterfactuals.parquet")),
-        ),
-        more_params=("attribute", "cohort"),
-        files=(*REPORT_TABLES, "discussion.md", *REPORT_FIGURES),
-    )
-    return attribute, rules, prototypes, donors, counterfactuals, report
-
-
-def _witness_inputs(witness: str | None, done: Mapping[str, Stage]) -> tuple[str, ...]:
-    if witness is None:
-        return ()
-    return (
-        done[f"train-{witness}"].output("model.pt"),
-        done[f"calibrate-{witness}"].output("classifier.json"),
+        files=("acceptance.csv", "scores.csv"),
+        metrics=("challenge.json",),
+        chosen=tuple(f"models.backbones.{name}" for name in backbones),
     )

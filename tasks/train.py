@@ -4,10 +4,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytorch_lightning as lightning
 import torch
+from numpy.typing import NDArray
 
 from models.backbones.registry import build_backbone
+from models.bundle import WEIGHTS
 from models.runtime import make_deterministic
 from models.selection.registry import build_strategy
 from tasks.learning import LearningData, learn
@@ -15,6 +18,10 @@ from tasks.params.reading import read_section
 from tasks.params.selection import SelectionParams
 from tasks.params.train import ArmParams, PresetParams
 from tasks.stage import OUT, digest, loaded_code_digest, output_folder, resume_file, run, write_json
+from veribeat.errors import InputError
+
+LEARNT = "learnt.csv"
+"""In a release: the ecg_id of every record that its training has learnt from."""
 
 
 def train(
@@ -26,6 +33,7 @@ def train(
     selection: SelectionParams,
     delineated: Path | None = None,
     resume: Path | None = None,
+    champion: Path | None = None,
 ) -> None:
     """Write model.pt (state dict of the best epoch), training.json and three tables.
 
@@ -34,12 +42,20 @@ def train(
     - samples.csv: per training record in how many epochs it was kept and dropped, and how difficult it was.
 
     `ingest` holds signals.npy and records.parquet, `split` learning.parquet and normalisation.json, `delineated` the
-    outputs of stage `delineate` where the selection needs them. A training that was interrupted goes on from the file
-    `resume`. Raises InputError when the loss is no longer finite.
+    outputs of stage `delineate` where the selection needs them. An arm that starts from a champion takes the weights
+    and the list of records learnt from of the release in the folder `champion`; of these records it trains on
+    `arm.replay`, and on all that are new. A training that was interrupted goes on from the file `resume`.
+    Raises InputError when the loss is no longer finite, or there is nothing to train on.
     """
     make_deterministic(preset.threads)
     data = LearningData.read(ingest, split)
-    result = learn(data, arm.backbone, preset, selection, arm.seed, delineated, resume)
+    weights = None
+    if champion is not None:
+        weights = champion / WEIGHTS
+        ecg_ids = pd.read_parquet(ingest / "records.parquet", columns=["ecg_id"])["ecg_id"].to_numpy()
+        learnt = pd.read_csv(champion / LEARNT)["ecg_id"].to_numpy()
+        data = data.only(replayed(ecg_ids[data.train_rows], learnt, arm.replay, arm.seed))
+    result = learn(data, arm.backbone, preset, selection, arm.seed, delineated, resume, weights)
 
     torch.save(result.best_state, out / "model.pt")
     result.history.to_csv(out / "history.csv", index=False)
@@ -62,6 +78,23 @@ def train(
     )
 
 
+def replayed(
+    ecg_ids: NDArray[np.int64], learnt: NDArray[np.int64], share: float, seed: int
+) -> NDArray[np.bool_]:
+    """Which of the records `ecg_ids` (n,) to train on: all that are not among `learnt`, and a share of those that are.
+
+    Raises InputError when that leaves none.
+    """
+    old = np.flatnonzero(np.isin(ecg_ids, learnt))
+    drawn = np.random.default_rng(seed).permutation(len(old))[: round(share * len(old))]
+    kept = np.ones(len(ecg_ids), dtype=np.bool_)
+    kept[old] = False
+    kept[old[drawn]] = True
+    if not kept.any():
+        raise InputError("There is no new training record, and 'replay' is 0: there is nothing to train on.")
+    return kept
+
+
 def _inputs_key(inputs: tuple[Path, ...], *parameters: ArmParams | PresetParams | SelectionParams) -> str:
     """What a resume point must have been made from to be gone on from: inputs, parameters, code and environment."""
     versions = (sys.version, torch.__version__, lightning.__version__, np.__version__)
@@ -72,7 +105,8 @@ def _inputs_key(inputs: tuple[Path, ...], *parameters: ArmParams | PresetParams 
 
 def main() -> None:
     """Run the stage for the arm named on the command line."""
-    (name,) = sys.argv[1:]
+    name, *release = sys.argv[1:]
+    champion = Path(*release) if release else None
     arm = read_section(ArmParams, "arms", name)
     preset = read_section(PresetParams, "presets", arm.preset)
     selection = read_section(SelectionParams, "selections", arm.selection)
@@ -86,13 +120,15 @@ def main() -> None:
     ]
     if delineated is not None:
         inputs += [delineated / "beats.parquet", delineated / "windows.npy"]
+    if champion is not None:
+        inputs += [champion / WEIGHTS, champion / LEARNT]
     stage = f"train-{name}"
     with output_folder(stage) as out:
         # So that their modules, too, are loaded and count.
         build_backbone(arm.backbone)
         build_strategy(selection.strategy, **selection.settings)
         resume = resume_file(stage, _inputs_key(tuple(inputs), arm, preset, selection))
-        train(ingest, split, out, arm, preset, selection, delineated, resume)
+        train(ingest, split, out, arm, preset, selection, delineated, resume, champion)
     # Only now are the outputs in place. A finished state must not stay: `dvc repro --force` would go on from it.
     resume.unlink()
 

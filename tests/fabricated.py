@@ -19,7 +19,8 @@ from models.backbones.registry import build_backbone
 from tasks.calibrate import calibrate
 from tasks.params.calibrate import CalibrateParams
 from tasks.params.document import Params, read_params
-from tasks.stages import Stage, stages
+from tasks.stage_description import Stage
+from tasks.stages import stages
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES
 from veribeat.data.card import data_card
 

@@ -11,7 +11,7 @@ from toy_counterfactuals import prototype_set
 
 from tasks.counterfactuals import SUMMARY
 from tasks.report import METRICS
-from tasks.stages import Stage
+from tasks.stage_description import Stage
 from veribeat.conventions import LEADS, SUPERCLASSES
 from veribeat.counterfactual.methods import METHODS
 from veribeat.counterfactual.tables import table_3, table_4, tables_7_11, tables_12_13

@@ -15,7 +15,7 @@ from tasks.params.cell import Cell
 from tasks.params.document import Params
 from tasks.params.selection import RandomParams, SelectionParams
 from tasks.stage import digest
-from tasks.stages import Stage
+from tasks.stage_description import Stage
 from veribeat.errors import InputError
 
 CLEAN = "clean"

@@ -27,7 +27,7 @@ from flows.status import UP_TO_DATE
 from flows.tracking.files import EXPLANATIONS
 from flows.workspace import Workspace
 from tasks.params.document import Params
-from tasks.stages import Stage
+from tasks.stage_description import Stage
 
 REPORT_FILE = "report.html"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from flows.tracking.files import EXPLANATIONS, files_to_log
 from flows.tracking.lock import LOCK_FILE, Lock
-from tasks.stages import Stage
+from tasks.stage_description import Stage
 from veribeat.errors import InputError
 
 SUMMARY_METRICS = {

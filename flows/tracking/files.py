@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from flows.tracking.lock import Lock
-from tasks.stages import REPORT_TABLES, Stage
+from tasks.explanation_stages import REPORT_TABLES
+from tasks.stage_description import Stage
 
 EXPLANATIONS = ("attribute", "rules", "prototypes", "donors", "counterfactuals", "report")
 """The stages that explain one arm's predictions."""

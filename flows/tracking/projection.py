@@ -10,7 +10,7 @@ from flows.tracking.context import RunContext
 from flows.tracking.environment import artifact_root, quieten, tracking_uri
 from flows.tracking.lock import LOCK_FILE, read_lock
 from tasks.params.document import Params
-from tasks.stages import Stage
+from tasks.stage_description import Stage
 
 if TYPE_CHECKING:
     from flows.tracking.store import Store

@@ -1,6 +1,8 @@
 """Where the records come from."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from tasks.params.reading import Section
 
@@ -9,6 +11,9 @@ class CohortParams(Section):
     """The cohort that stage `simulate` makes, or a folder in PTB-XL's layout that the link `cohort` leads to."""
 
     source: Literal["simulated", "ptbxl", "simulated_folder"]
+
+    batches: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]]
+    """Folders below batches/ with records that came later, in the order in which they came."""
 
     @property
     def simulated(self) -> bool:

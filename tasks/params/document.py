@@ -17,6 +17,7 @@ from tasks.params.ingest import IngestParams
 from tasks.params.prototypes import PrototypesParams
 from tasks.params.reading import PARAMS_FILE, Section, parse, read_document
 from tasks.params.report import ReportParams
+from tasks.params.retrain import RetrainParams
 from tasks.params.rules import RulesParams
 from tasks.params.selection import SelectionParams
 from tasks.params.simulate import SimulateParams
@@ -48,6 +49,7 @@ class Params(Section):
     donors: DonorsParams
     counterfactuals: CounterfactualsParams
     report: ReportParams
+    retrain: RetrainParams
 
     @model_validator(mode="after")
     def _arms_are_complete(self) -> "Params":
@@ -89,7 +91,48 @@ class Params(Section):
             raise ValueError(
                 f"'explain.witness' is '{witness}', but it should be null or an arm other than 'explain.arm': {others}"
             )
+        _check_updates(self)
         return self
+
+    @property
+    def judged(self) -> str | None:
+        """The arm that an update trains and judges: the first champion's until there is one."""
+        if self.retrain.challenger is None:
+            return None
+        return self.retrain.first if self.retrain.champion is None else self.retrain.challenger
+
+    def is_trainable(self, arm: str) -> bool:
+        """Whether what the arm starts from is there."""
+        return self.arms[arm].start == "scratch" or self.retrain.champion is not None
+
+
+def _check_updates(params: Params) -> None:
+    retrain, arms = params.retrain, params.arms
+    witness = params.explain.witness
+    if witness is not None and params.explain.arm is not None and not params.is_trainable(witness):
+        raise ValueError(f"'explain.witness' is '{witness}', which starts from a champion, and there is none")
+    for name, arm in arms.items():
+        if arm.start == "champion" and name != retrain.challenger:
+            raise ValueError(f"'arms.{name}.start' is champion, so 'retrain.challenger' should be '{name}'")
+    if retrain.challenger is None:
+        return
+    for key, arm_name in (("challenger", retrain.challenger), ("first", retrain.first)):
+        if arm_name not in arms:
+            raise ValueError(f"'retrain.{key}' is '{arm_name}'; 'arms' has {', '.join(sorted(arms))}")
+    if arms[retrain.first].start != "scratch":
+        raise ValueError(f"'retrain.first' is '{retrain.first}', which starts from a champion")
+    if arms[retrain.challenger].start == "champion" and (
+        arms[retrain.challenger].backbone != arms[retrain.first].backbone
+    ):
+        raise ValueError(
+            f"'arms.{retrain.challenger}' starts from the champion, so its backbone must be that of"
+            f" 'arms.{retrain.first}'"
+        )
+    if params.explain.arm != params.judged:
+        raise ValueError(f"'explain.arm' should be '{params.judged}', the arm that the next update judges")
+    held_out = {*params.split.test}
+    if not {*retrain.judge.reference, *retrain.judge.unseen} <= held_out:
+        raise ValueError("'retrain.judge.reference' and '.unseen' should be folds of 'split.test'")
 
 
 def read_params(path: Path = PARAMS_FILE) -> Params:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from models.backbones.registry import NAMES
 from tasks.params.reading import Section
@@ -23,6 +23,18 @@ class ArmParams(Section):
     selection: str = "full"
     """Which records each epoch trains on: a name in the section `selections`."""
     seed: int = Field(ge=0, lt=2**32)  # what numpy and torch accept
+
+    start: Literal["scratch", "champion"] = "scratch"
+    """Where the weights come from: drawn from the seed, or those of the release `retrain.champion`."""
+
+    replay: float = Field(default=1.0, ge=0, le=1)
+    """Share of the records that the champion has learnt from which are trained on again, beside all new ones."""
+
+    @model_validator(mode="after")
+    def _replay_needs_a_champion(self) -> "ArmParams":
+        if self.start == "scratch" and self.replay != 1:
+            raise ValueError("'replay' is for arms whose 'start' is champion; from scratch it must be 1.0")
+        return self
 
 
 class PresetParams(Section):

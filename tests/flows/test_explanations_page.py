@@ -14,7 +14,7 @@ from flows.report.explanations import explanation_parts
 from flows.report.page import read_content, write_report
 from flows.tracking.files import EXPLANATIONS
 from flows.workspace import Workspace
-from tasks.stages import PROTOTYPE_FIGURES, REPORT_FIGURES
+from tasks.explanation_stages import PROTOTYPE_FIGURES, REPORT_FIGURES
 
 PARTS = ["Attributions", "Rules", "Prototypes", "Counterfactuals", "Discussion", "One query, explained"]
 

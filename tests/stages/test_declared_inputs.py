@@ -14,7 +14,8 @@ from flows.code_dependencies import CODE_ROOT
 from flows.tracking.files import EXPLANATIONS
 from tasks.many_items import WORKERS
 from tasks.params.document import read_params
-from tasks.stages import Stage, stages
+from tasks.stage_description import Stage
+from tasks.stages import stages
 
 NOT_USED = {"attribute": ["out/split/normalisation.json"], "report": ["out/split/normalisation.json"]}
 """What a stage could do without: the files of the arm are declared for all stages alike."""

@@ -11,7 +11,8 @@ from flows.tracking.files import EXPLANATIONS
 from flows.workspace import Workspace
 from models.backbones.registry import NAMES, build_backbone
 from tasks.params.document import Params, read_params
-from tasks.stages import Stage, stages
+from tasks.stage_description import Stage
+from tasks.stages import stages
 
 
 @pytest.fixture(scope="module")

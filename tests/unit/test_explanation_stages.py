@@ -15,7 +15,8 @@ from tasks import prototypes, report, rules
 from tasks.explained import Explained
 from tasks.many_items import WORKERS
 from tasks.params.document import Params
-from tasks.stages import Stage, stages
+from tasks.stage_description import Stage
+from tasks.stages import stages
 from veribeat.attribution.base import make_background
 from veribeat.attribution.draws import make_draws
 from veribeat.attribution.expected_gradients import expected_gradients
