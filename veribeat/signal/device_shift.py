@@ -139,11 +139,13 @@ def _check(levels: SignalLevels, devices: Sequence[str]) -> None:
 
 
 def _compare(device: str, batch: SignalLevels, reference: SignalLevels, compared_with: str) -> DeviceShift:
-    factors, chances = [], []
-    for new, old in ((batch.amplitude, reference.amplitude), (batch.noise, reference.noise)):
-        factors.append(float(np.exp(np.median(new) - np.median(old))))
-        chances.append(float(mannwhitneyu(new, old).pvalue))
-    return DeviceShift(device, len(batch.amplitude), *factors, *chances, compared_with)
+    gain, p_amplitude = _factor(batch.amplitude, reference.amplitude)
+    noise, p_noise = _factor(batch.noise, reference.noise)
+    return DeviceShift(device, len(batch.amplitude), gain, noise, p_amplitude, p_noise, compared_with)
+
+
+def _factor(new: Array, old: Array) -> tuple[float, float]:
+    return float(np.exp(np.median(new) - np.median(old))), float(mannwhitneyu(new, old).pvalue)
 
 
 def _differs(factor: float, limit: float, chance: float) -> bool:
