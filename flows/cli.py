@@ -22,6 +22,7 @@ from flows.compare_commands import compare
 from flows.data_commands import data
 from flows.prefect_server import prefect_server
 from flows.rules_commands import rules
+from flows.stream_commands import simulate_stream
 from tasks.stage import EXIT_INPUT_ERROR
 from veribeat.errors import InputError
 
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(data, name="data")
 app.add_typer(rules, name="rules")
 app.command()(compare)
+app.command()(simulate_stream)
 
 
 @app.command()
