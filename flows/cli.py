@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from flows import environment
+from flows import environment, retrain_commands
 from flows.command_line import (
     HERE,
     AnyVersionsOption,
@@ -35,6 +35,9 @@ app = typer.Typer(
 app.add_typer(data, name="data")
 app.add_typer(rules, name="rules")
 app.command()(compare)
+app.command("retrain")(retrain_commands.retrain)
+app.command()(retrain_commands.serve)
+app.command()(retrain_commands.rollback)
 app.command()(simulate_stream)
 
 
@@ -51,16 +54,21 @@ def init(
             help="Where 'veribeat push' copies outputs (default: the folder FOLDER-remote beside it).",
         ),
     ] = None,
+    retrain: Annotated[
+        bool,
+        typer.Option("--retrain", help="With the arm 'challenger', for updates by 'veribeat retrain'."),
+    ] = False,
     set_: SetOption = None,
 ) -> None:
     """Make a workspace on your own copy of PTB-XL, or on a simulated one.
 
     Arms get the preset fast (short on simulated records); --set arms.baseline.preset=paper is the published recipe.
     """
-    from flows.workspace import create_workspace
+    from flows.workspace import RETRAINING, create_workspace
 
-    create_workspace(folder, data, set_ or [], remote)
-    print(f"{folder} is ready. Next: veribeat run --workspace {shlex.quote(str(folder))}")
+    create_workspace(folder, data, [*(RETRAINING if retrain else ()), *(set_ or [])], remote)
+    command = "retrain" if retrain else "run"
+    print(f"{folder} is ready. Next: veribeat {command} --workspace {shlex.quote(str(folder))}")
 
 
 @app.command()

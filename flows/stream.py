@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from flows.folders import new_folder
-from tasks.ingest import RECORDS_FOLDER, below_records, read_csv
+from tasks.ingest import RECORDS_FOLDER, located, read_csv
 from tasks.stages import SIMULATION_TRUTH
 from veribeat.conventions import UNITS_PER_MV
 from veribeat.data.labels import superclass_by_code
@@ -193,8 +193,7 @@ def _read(folder: Path, filename: str) -> NDArray[np.int16] | None:
     """A record as ingest reads it, or None where it would refuse it: a fault in it would have two reasons."""
     try:
         return read_record(
-            (folder / RECORDS_FOLDER).resolve(),
-            below_records(filename),
+            *located(filename, {"": (folder / RECORDS_FOLDER).resolve()}),
             AMPLITUDE_LIMIT_MV,
             reject_flat_leads=True,
         )

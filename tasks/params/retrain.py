@@ -1,6 +1,6 @@
 """Updates of a model: `veribeat retrain`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -52,6 +52,21 @@ class JudgeParams(Section):
         return self
 
 
+class DriftParams(Section):
+    """When a batch counts as different from the records that the champion has learnt from."""
+
+    reference_records: int = Field(ge=500)
+    """Of those, drawn at random, that a batch is compared with."""
+    seed: int = Field(ge=0, lt=2**32)
+    psi: float = Field(ge=0, allow_inf_nan=False)
+    """Least population stability index."""
+    level: float = Field(gt=0, lt=1)
+    """Largest p-value, corrected for all tests of a batch."""
+    correction: Literal["holm", "benjamini_hochberg"]
+    smallest_group: int = Field(ge=20)
+    """Records of a device, on both sides, for it to be compared by itself."""
+
+
 class RetrainParams(Section):
     """How the champion is challenged."""
 
@@ -65,4 +80,5 @@ class RetrainParams(Section):
     """Taken from the inbox by one update, oldest name first; None: all."""
     most_quarantined: Share
     """Of a batch; beyond it the batch is held back."""
+    drift: DriftParams
     judge: JudgeParams

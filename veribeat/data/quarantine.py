@@ -35,6 +35,10 @@ class Reason(StrEnum):
     INVALID_SAMPLES = "invalid samples"
     BEYOND_AMPLITUDE_LIMIT = "beyond the amplitude limit"
     FLAT_LEAD = "flat lead"
+    MAINS_HUM = "mains hum"
+    ELECTRODE_OFF = "electrode off"
+    LEADS_SWAPPED = "leads swapped"
+    DEVICE_DIFFERS = "device differs"
 
 
 class RecordRejected(Exception):

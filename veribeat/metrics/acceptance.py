@@ -79,30 +79,27 @@ class Compared:
     def table(self, level: float) -> pd.DataFrame:
         """A row per metric of COMPARED: metric, champion, challenger, difference, low, high; NaN where undefined."""
         rows = []
-        ends = None
+        pairs: dict[tuple[str, str], list[float]] = {}
         if self.champion is not None:
-            ends = paired_difference(self.challenger, self.champion, level).set_index(["block", "metric"])
+            for block, metric, *ends, _ in paired_difference(
+                self.challenger, self.champion, level
+            ).itertuples(index=False, name=None):
+                pairs[block, metric] = ends
         for metric, block in COMPARED.items():
             key = (block, metric)
             of_champion = np.nan if self.champion is None else float(self.champion.estimates[key][0])
-            difference, low, high = (
-                (np.nan, np.nan, np.nan)
-                if ends is None
-                else (float(ends.loc[key, column]) for column in ("estimate", "low", "high"))
-            )
             value = float(self.challenger.estimates[key][0])
-            rows.append((metric, of_champion, value, difference, low, high))
+            rows.append((metric, of_champion, value, *pairs.get(key, [np.nan] * 3)))
         return pd.DataFrame(rows, columns=["metric", "champion", "challenger", "difference", "low", "high"])
 
 
 def no_worse(limit: str, scope: str, compared: pd.DataFrame, metric: str, loss: float) -> Verdict:
     """Whether the challenger's `metric`, a row of `Compared.table`, is at worst `loss` below the champion's."""
-    rows = compared[compared["metric"] == metric]
-    if len(rows) != 1:
+    columns = ["champion", "challenger", "difference", "low", "high"]
+    found = compared.loc[compared["metric"] == metric, columns].to_numpy(dtype=np.float64)
+    if len(found) != 1:
         raise InputError(f"There is no metric '{metric}' to hold against the limit '{limit}'.")
-    champion, challenger, difference, low, high = map(
-        float, rows[["champion", "challenger", "difference", "low", "high"]].to_numpy()[0]
-    )
+    champion, challenger, difference, low, high = found[0].tolist()
     kept = low >= -loss  # NaN is not
     return Verdict(limit, scope, champion, challenger, difference, low, high, -loss, kept)
 

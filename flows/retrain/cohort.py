@@ -1,0 +1,78 @@
+"""The cohort of a workspace as it grows, and the workspace as a release left it."""
+
+import csv
+import io
+import shutil
+from pathlib import Path
+
+from flows.process import run_quietly
+from flows.release.contents import STATE, release_folder
+from flows.retrain.inbox import store
+from flows.workspace import Workspace
+from tasks.stages import BATCHES, PTBXL_FILES
+from veribeat.errors import InputError
+
+
+def extend(place: Workspace, batches: dict[str, tuple[Path, Path]], champion: str | None) -> None:
+    """Add the accepted records of batches to the cohort, as a new version of it.
+
+    The records go to batches/NAME, which DVC tracks; params.yaml names them and the champion, and dvc.yaml follows.
+
+    Args:
+        place: whose cohort it is, in the state that the champion's release left it in.
+        batches: name in batches/ -> the folder as it came, and the list of its accepted records.
+        champion: the release to challenge; None for the first.
+    """
+    for name, (batch, accepted) in batches.items():
+        target = place.path / BATCHES / name
+        if not target.exists():
+            table, files = _accepted(batch, accepted)
+            store(batch, table, files, target)
+        run_quietly(["dvc", "add", "--quiet", f"{BATCHES}/{name}"], cwd=place.path)
+    params = place.params()
+    names = [*params.cohort.batches, *(name for name in batches if name not in params.cohort.batches)]
+    arm = params.retrain.first if champion is None else params.retrain.challenger
+    wanted = [
+        f"cohort.batches={names}",
+        f"retrain.champion={'null' if champion is None else repr(champion)}",
+        f"explain.arm={arm}",
+    ]
+    place.set_params(wanted)
+    place.write_dvc_yaml()
+
+
+def restore(place: Workspace, release: str) -> None:
+    """Bring parameters, pipeline, dvc.lock and outputs back to what they were when `release` was made."""
+    folder = release_folder(place.path, release)
+    for name in STATE:
+        scratch = place.path / f".{name}.new"
+        shutil.copyfile(folder / name, scratch)
+        scratch.replace(place.path / name)
+    run_quietly(["dvc", "checkout", "--quiet", "--force", "dvc.yaml"], cwd=place.path)
+
+
+def drop(place: Workspace, name: str) -> None:
+    """Remove a batch that is not learnt from; DVC's cache and held/ still have it."""
+    (place.path / BATCHES / f"{name}.dvc").unlink(missing_ok=True)
+    folder = place.path / BATCHES / name
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _accepted(batch: Path, accepted: Path) -> tuple[str, list[str]]:
+    """The rows of ptbxl_database.csv of the accepted records, and their files."""
+    with accepted.open(encoding="utf-8", newline="") as file:
+        filenames = {row["filename"] for row in csv.DictReader(file)}
+    text = io.StringIO()
+    with (batch / PTBXL_FILES[1]).open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file)
+        header = next(reader)
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        column = header.index("filename_lr")
+        rows = [row for row in reader if row[column] in filenames]
+        writer.writerows(rows)
+    if len(rows) != len(filenames):
+        raise InputError(f"{batch} has changed since it was screened: put it back as it was, then run again.")
+    files = [f"{name}{ending}" for name in sorted(filenames) for ending in (".dat", ".hea")]
+    return text.getvalue(), files

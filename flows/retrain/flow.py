@@ -1,0 +1,126 @@
+"""`veribeat retrain` as a Prefect flow: one update of a workspace's model, from the inbox to the registry."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+
+from flows.dvc_engine import StageFailed, repair_after_kill
+from flows.installed_versions import check_versions
+from flows.pipeline import INPUT_ERROR, run_stage
+from flows.provenance import git_state
+from flows.retrain import registry, steps
+from flows.retrain.ledger import Decision, TakenBatch, Update, champion_of
+from flows.retrain.page import write_retraining_page
+from flows.tracking.context import RunContext
+from flows.workspace import Workspace
+from veribeat.errors import InputError
+
+NOTHING_NEW = "NothingNew"
+"""Name of the state of a run that found the inbox empty."""
+
+_step = task(persist_result=False, cache_policy=NO_CACHE)  # the ledger is the cache
+
+
+@_step
+def screen(place: Workspace, update: Update, batch: TakenBatch) -> str | None:
+    """Quarantine what cannot be used of a batch, and compare the rest with what the champion learnt from."""
+    return steps.screen(place, update, batch, get_run_logger().info)
+
+
+@_step
+def extend(place: Workspace, update: Update, batches: tuple[TakenBatch, ...]) -> None:
+    """Make a new version of the cohort."""
+    steps.extend(place, update, batches)
+
+
+@_step
+def decide(place: Workspace, update: Update, refused: dict[str, str]) -> Decision:
+    """Hold the challenger against the limits of acceptance."""
+    decision = steps.judge(place, update, refused)
+    if decision.accepted:
+        # First the release, then the decision: a decision for a release that is not there would decide nothing.
+        steps.release(place, update)
+    update.decide(decision)
+    return decision
+
+
+@_step
+def log_and_promote(place: Workspace, update: Update, context: RunContext) -> None:
+    """Log the update to MLflow, and let the registry's alias follow the champion."""
+    run_id = registry.log_update(place, update, context)
+    champion = champion_of(place.path)
+    if champion is not None:
+        registry.promote(place, champion, run_id)
+
+
+@flow(name="retrain", persist_result=False)
+def retrain(workspace: Path, allow_other_versions: bool = False) -> State[Any]:
+    """Finish the update that was cut short, or make the next one: the first champion, or a batch of the inbox.
+
+    The final state's data is the retraining page; its name is NothingNew when there was nothing to do. Ends in the
+    failed state `InputError`, whose message is one sentence, for bad input, a busy workspace or unpinned versions, and
+    in a plain failed state when a step fails otherwise; the next run then goes on where this one stopped.
+    """
+    try:
+        versions = check_versions(allow_others=allow_other_versions)
+        place = Workspace.at(workspace)
+        if place.params().judged is None:
+            raise InputError(
+                f"{place.params_file}: 'retrain.challenger' is null: name the arm that updates train, or make a"
+                " workspace with 'veribeat init --retrain'."
+            )
+        with place.lock():
+            return _retrain(place, versions)
+    except InputError as error:
+        return Failed(name=INPUT_ERROR, message=str(error))
+    except StageFailed as error:
+        return Failed(message=str(error))
+
+
+def _retrain(place: Workspace, versions: tuple[str, ...]) -> State[Any]:
+    logger = get_run_logger()
+    place.check_cohort()
+    repair_after_kill(place.path, logger.warning)
+    update = steps.next_update(place, _now())
+    if update is None:
+        return Completed(name=NOTHING_NEW, message="The inbox is empty.", data=write_retraining_page(place))
+    logger.info("update %s (%s): %s", update.name, update.kind, ", ".join(b.name for b in update.batches))
+    if update.decision is None:
+        _challenge(place, update)
+    git = git_state()
+    context = RunContext(str(flow_run.get_id()), git.sha, {}, git.dirty, versions)
+    log_and_promote(place, update, context)
+    steps.settle(place, update, _now())
+    decision = update.decision
+    assert decision is not None
+    outcome = f"release {decision.release} is champion" if decision.accepted else "the champion stays"
+    reasons = "".join(f"; {reason}" for reason in decision.reasons)
+    return Completed(message=f"Update {update.name}: {outcome}{reasons}", data=write_retraining_page(place))
+
+
+def _challenge(place: Workspace, update: Update) -> None:
+    """From the inbox to a decision."""
+    reasons = {batch: screen(place, update, batch) for batch in update.batches}
+    refused = {batch.name: reason for batch, reason in reasons.items() if reason is not None}
+    usable = tuple(batch for batch, reason in reasons.items() if reason is None)
+    if update.kind == "update" and not usable:
+        update.decide(Decision(None, tuple(refused.values()), tuple(refused)))
+        return
+    extend(place, update, usable)
+    for stage in steps.needed_stages(place):
+        state = run_stage.with_options(name=stage, task_run_name=stage)(place.path, stage, return_state=True)
+        if state.is_failed() or state.is_crashed():
+            if state.name == INPUT_ERROR:
+                raise InputError(state.message or f"Stage '{stage}' found bad input.")
+            raise StageFailed(state.message or f"Stage '{stage}' failed.")
+    decide(place, update, refused)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

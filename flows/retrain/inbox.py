@@ -1,0 +1,72 @@
+"""Batches of new records on their way: inbox/ -> batches/ (the accepted records) and taken/, or held/."""
+
+import shutil
+from pathlib import Path
+
+from flows.folders import new_folder
+from flows.retrain.ledger import TakenBatch
+from tasks.stage import digest
+from tasks.stages import PTBXL_FILES
+from veribeat.errors import InputError
+
+INBOX, TAKEN, HELD = "inbox", "taken", "held"
+"""Where users put batches; where a batch is kept that was learnt from; where one is kept that was not."""
+
+
+def waiting(workspace: Path, most: int | None) -> tuple[TakenBatch, ...]:
+    """The first batches of the inbox, by name.
+
+    Names that begin with a dot are left alone: copy a batch in under such a name, and rename it when it is whole.
+    """
+    folder = workspace / INBOX
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    names = [name for name in names if not name.startswith(".")]
+    return tuple(TakenBatch(name, digest_of(folder / name)) for name in names[:most])
+
+
+def digest_of(batch: Path) -> str:
+    """Stands for the names and bytes of all files of a batch; a file instead of a folder has one, too."""
+    files = sorted(path for path in batch.rglob("*") if path.is_file()) if batch.is_dir() else [batch]
+    return digest("\n".join(file.relative_to(batch).as_posix() for file in files), *files)
+
+
+def check_is_batch(batch: Path) -> None:
+    """Raise InputError unless the folder is laid out as PTB-XL is."""
+    for file in PTBXL_FILES:
+        if not (batch / file).exists():
+            raise InputError(f"it has no {file}, so it is no folder in PTB-XL's layout")
+
+
+def located(workspace: Path, batch: TakenBatch) -> Path:
+    """The batch in the inbox; InputError where somebody has taken it away."""
+    folder = workspace / INBOX / batch.name
+    if not folder.exists():
+        raise InputError(f"{folder} has gone since an update began with it: bring it back, then run again.")
+    return folder
+
+
+def put_away(workspace: Path, batch: TakenBatch, stored: str, where: str) -> None:
+    """Move a batch out of the inbox, to taken/ or held/; nothing where that was done already."""
+    source, target = workspace / INBOX / batch.name, workspace / where / stored
+    if target.exists():
+        return
+    target.parent.mkdir(exist_ok=True)
+    source.replace(target)
+
+
+def store(batch: Path, table: str, files: list[str], target: Path) -> None:
+    """Make `target` a PTB-XL folder of some records of a batch.
+
+    Args:
+        batch: a PTB-XL folder.
+        table: the text of its ptbxl_database.csv with the rows of these records.
+        files: the paths of their headers and signals, relative to both folders.
+        target: a folder that does not exist.
+    """
+    with new_folder(target) as scratch:
+        (scratch / PTBXL_FILES[1]).write_text(table, encoding="utf-8")
+        shutil.copyfile(batch / PTBXL_FILES[2], scratch / PTBXL_FILES[2])
+        for file in files:
+            copy = scratch / file
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(batch / file, copy)

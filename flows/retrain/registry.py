@@ -1,0 +1,121 @@
+"""The model registry: a version for each release, and the alias that says which one serves."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from flows.provenance import file_digest
+from flows.release.contents import release_folder
+from flows.retrain.ledger import Update
+from flows.tracking.context import RunContext
+from flows.tracking.environment import artifact_root, quieten, tracking_uri
+from flows.tracking.projection import KEY
+from flows.workspace import Workspace
+from models.bundle import DESCRIPTION, WEIGHTS
+
+if TYPE_CHECKING:
+    from flows.tracking.store import Store
+
+ALIAS = "champion"
+
+RELEASE = "release"
+"""Tag of a model version: which release it is."""
+
+
+def model_name(place: Workspace) -> str:
+    """The registered model of a workspace."""
+    return f"veribeat-{place.path.name}"
+
+
+def _store(place: Workspace) -> "Store":
+    quieten()
+    from flows.tracking.store import Store  # takes seconds to import, and must come after `quieten`
+
+    return Store(tracking_uri(place.path), f"{place.path.name}, retraining", artifact_root(place.path))
+
+
+def log_update(place: Workspace, update: Update, context: RunContext) -> str:
+    """Log a decided update to MLflow, once, with its model if it was accepted; the id of its run."""
+    store = _store(place)
+    key = f"update {update.name} {file_digest(update.folder / 'taken.json')}"
+    for run in store.find({KEY: key}):
+        if store.is_finished(run):
+            return str(run.info.run_id)
+        store.delete(run.info.run_id)  # a crash cut it short
+    decision = update.decision
+    assert decision is not None
+    tags = {**context.code_tags(), KEY: key, "kind": update.kind, "accepted": str(decision.accepted).lower()}
+    if context.prefect_flow_run:
+        tags["prefect_flow_run"] = context.prefect_flow_run
+    run_id = store.create(f"update {update.name}", tags)
+    evidence = update.folder / "evidence"
+    metrics = _scores(evidence / "scores.csv")
+    store.log(
+        run_id,
+        params={
+            "champion": str(update.champion),
+            "batches": ", ".join(batch.name for batch in update.batches),
+            "reasons": "; ".join(decision.reasons)[:5000],
+        },
+        metrics=metrics,
+    )
+    store.log_curves(run_id, [(int(update.name), metrics)], prefix="updates")
+    files = sorted(path for path in update.folder.rglob("*.csv") if path.is_file())
+    store.log_files(run_id, {file: str(file.parent.relative_to(update.folder)) for file in files})
+    if update.kind != "rollback" and decision.release is not None:
+        from flows.tracking.model import log_model  # torch, too, takes seconds to import
+
+        release = release_folder(place.path, decision.release)
+        log_model(store, run_id, release / WEIGHTS, release / DESCRIPTION, {RELEASE: decision.release})
+    store.finish(run_id)
+    return run_id
+
+
+def _scores(file: Path) -> dict[str, float]:
+    if not file.is_file():
+        return {}
+    table = pd.read_csv(file)
+    return {
+        f"{row['set']}/{model}/{row['metric']}": float(row[model])
+        for _, row in table.iterrows()
+        for model in ("champion", "challenger")
+        if pd.notna(row[model])
+    }
+
+
+def promote(place: Workspace, release: str, run_id: str | None) -> None:
+    """Make the alias lead to the version of `release`, which is made if need be from the model that its run logged.
+
+    Called again it changes nothing, so that a kill in between is made good by the next call.
+    """
+    store = _store(place)
+    client, name = store.client, model_name(place)
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name)
+    version = _version_of(client, name, release)
+    if version is None:
+        (model,) = client.search_logged_models([store.experiment_id], f"source_run_id = '{run_id}'")
+        version = client.create_model_version(
+            name, f"models:/{model.model_id}", run_id, tags={RELEASE: release}, model_id=model.model_id
+        ).version
+    if served(place) != release:
+        client.set_registered_model_alias(name, ALIAS, version)
+
+
+def served(place: Workspace) -> str | None:
+    """The release that the alias leads to; None where there is no alias."""
+    client, name = _store(place).client, model_name(place)
+    if not client.search_registered_models(f"name = '{name}'"):
+        return None
+    version = client.get_registered_model(name).aliases.get(ALIAS)
+    return None if version is None else str(client.get_model_version(name, version).tags[RELEASE])
+
+
+def _version_of(client: Any, name: str, release: str) -> str | None:
+    found = [
+        version
+        for version in client.search_model_versions(f"name = '{name}'")
+        if version.tags.get(RELEASE) == release
+    ]
+    return found[0].version if found else None

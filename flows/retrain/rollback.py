@@ -1,0 +1,40 @@
+"""Putting an earlier release back, by hand."""
+
+from flows.dvc_engine import repair_after_kill
+from flows.provenance import git_state
+from flows.release.contents import release_folder
+from flows.release.manifest import differences
+from flows.retrain import registry, steps
+from flows.retrain.ledger import Decision, begin, champion_of, updates
+from flows.tracking.context import RunContext
+from flows.workspace import Workspace
+from veribeat.errors import InputError
+
+
+def roll_back(place: Workspace, release: str, reason: str, now: str) -> None:
+    """Make `release` the champion again: an update of its own in the ledger, with the reason.
+
+    Parameters, cohort and outputs go back to it, and the registry's alias leads to it. Later batches stay in taken/.
+    The caller holds the workspace's lock. Raises InputError when there is no such release, it is damaged, it is the
+    champion already, or an update is unfinished.
+    """
+    known = updates(place.path)
+    if known and not known[-1].done:
+        raise InputError(f"Update {known[-1].name} is unfinished: run 'veribeat retrain' first.")
+    folder = release_folder(place.path, release)
+    if "/" in release or not folder.is_dir():
+        names = sorted(path.name for path in folder.parent.glob("[0-9]*")) if folder.parent.is_dir() else []
+        raise InputError(f"There is no release '{release}', only {', '.join(names) or 'none at all'}.")
+    if changed := differences(folder):
+        name, state = next(iter(changed.items()))
+        raise InputError(f"{folder / name} is {state}: restore the release from a backup.")
+    champion = champion_of(place.path)
+    if champion == release:
+        raise InputError(f"Release {release} is the champion already.")
+    repair_after_kill(place.path, print)
+    update = begin(place.path, "rollback", (), champion, now, reason)
+    update.decide(Decision(release, (reason,)))
+    git = git_state()
+    run_id = registry.log_update(place, update, RunContext(None, git.sha, {}, git.dirty))
+    registry.promote(place, release, run_id)
+    steps.settle(place, update, now)

@@ -1,0 +1,184 @@
+"""The steps of an update, each of which may be repeated after a kill without harm."""
+
+import csv
+import json
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from flows.dvc_engine import StageFailed
+from flows.folders import new_folder
+from flows.process import StreamedProcess
+from flows.release.contents import STATE, release_folder, write_release
+from flows.release.manifest import is_complete
+from flows.retrain import cohort, inbox
+from flows.retrain.ledger import DONE, Decision, TakenBatch, Update, accepted_in, begin, champion_of, updates
+from flows.workspace import Workspace
+from tasks.stage import EXIT_INPUT_ERROR
+from veribeat.errors import InputError
+
+Log = Callable[[str], None]
+
+SCREENING = "screening"
+EVIDENCE = "evidence"
+"""In an update's folder: what its batches were found to be, and what its decision rests on."""
+
+_ERROR = "error: "
+
+
+def next_update(place: Workspace, began: str) -> Update | None:
+    """The update to work on: one that was cut short, else the first champion, else one with batches of the inbox.
+
+    None when there is nothing to do. `began` is the time, in ISO 8601.
+    """
+    known = updates(place.path)
+    if known and not known[-1].done:
+        return known[-1]
+    champion = champion_of(place.path)
+    if champion is None:
+        return begin(place.path, "first", (), None, began)
+    batches = inbox.waiting(place.path, place.params().retrain.batches)
+    return begin(place.path, "update", batches, champion, began) if batches else None
+
+
+def screen(place: Workspace, update: Update, batch: TakenBatch, log: Log) -> str | None:
+    """Find out which records of a batch may be used; why none of it is, or None."""
+    out = update.folder / SCREENING / update.stored_name(batch)
+    folder = inbox.located(place.path, batch)
+    earlier = accepted_in(place.path, batch.digest)
+    if earlier is not None:
+        return f"{batch.name} is the same, byte for byte, as a batch of update {earlier}"
+    try:
+        inbox.check_is_batch(folder)
+        if not (out / "screening.json").is_file():
+            champion = release_folder(place.path, str(update.champion))
+            with new_folder(out) as scratch:
+                _run_screen(place, folder, scratch, champion, log)
+    except InputError as error:
+        return f"{batch.name}: {error}"
+    found = json.loads((out / "screening.json").read_text(encoding="utf-8"))
+    share, most = 1 - found["accepted"] / found["records"], place.params().retrain.most_quarantined
+    if found["accepted"] == 0 or share > most:
+        return (
+            f"{batch.name}: {share:.0%} of its {found['records']} records are quarantined (limit {most:.0%})"
+        )
+    return None
+
+
+def _run_screen(place: Workspace, batch: Path, out: Path, champion: Path, log: Log) -> None:
+    arguments = [str(path.relative_to(place.path)) for path in (batch, out, champion)]
+    process = StreamedProcess([sys.executable, "-m", "tasks.screen", *arguments], place.path)
+    sentence = ""
+    for line in process.lines():
+        if line.strip():
+            log(line)
+        if line.startswith(_ERROR):
+            sentence = line.removeprefix(_ERROR)
+    if process.returncode == EXIT_INPUT_ERROR and sentence:
+        raise InputError(sentence)
+    if process.returncode:
+        raise StageFailed(f"The screening of {batch.name} ended with {process.returncode}.")
+
+
+def extend(place: Workspace, update: Update, batches: tuple[TakenBatch, ...]) -> None:
+    """Bring the workspace to the state in which the challenger is trained."""
+    if update.champion is not None and not _prepared(place, update, batches):
+        cohort.restore(place, update.champion)
+    cohort.extend(
+        place,
+        {
+            update.stored_name(batch): (
+                inbox.located(place.path, batch),
+                update.folder / SCREENING / update.stored_name(batch) / "accepted.csv",
+            )
+            for batch in batches
+        },
+        update.champion,
+    )
+
+
+def _prepared(place: Workspace, update: Update, batches: tuple[TakenBatch, ...]) -> bool:
+    """Whether `extend` has been here: outputs made since are not to be thrown away."""
+    params = place.params()
+    names = {update.stored_name(batch) for batch in batches}
+    return params.retrain.champion == update.champion and names <= set(params.cohort.batches)
+
+
+def needed_stages(place: Workspace) -> list[str]:
+    """The stages that lead to the stage `challenge`, in running order."""
+    chain = {stage.name: stage for stage in place.stages()}
+    writer = {output: name for name, stage in chain.items() for output in stage.outputs}
+    needed, waiting = set(), ["challenge"]
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting += [writer[path] for path in chain[name].inputs if path in writer]
+    return [name for name in chain if name in needed]
+
+
+def judge(place: Workspace, update: Update, refused: Mapping[str, str]) -> Decision:
+    """Decide by what the stage `challenge` found, and keep what the decision rests on.
+
+    `refused` are the batches that the challenger has not learnt from, with the reasons.
+    """
+    found = json.loads((place.path / "out" / "challenge" / "challenge.json").read_text(encoding="utf-8"))
+    reasons = (*refused.values(), *_broken(place, found))
+    if found["accepted"]:
+        decision = Decision(update.name, reasons, tuple(refused))
+    else:
+        decision = Decision(None, reasons, tuple(batch.name for batch in update.batches))
+    if not (update.folder / EVIDENCE).exists():
+        arm = place.params().judged
+        with new_folder(update.folder / EVIDENCE) as scratch:
+            for name in STATE:
+                shutil.copyfile(place.path / name, scratch / name)
+            for file in ("acceptance.csv", "scores.csv", "challenge.json"):
+                shutil.copyfile(place.path / "out" / "challenge" / file, scratch / file)
+            shutil.copyfile(place.path / "out" / f"train-{arm}" / "selection.csv", scratch / "selection.csv")
+    return decision
+
+
+def _broken(place: Workspace, found: dict[str, list[str]]) -> list[str]:
+    """A sentence for each limit that is not kept."""
+    with (place.path / "out" / "challenge" / "acceptance.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["kept"] == "False"]
+    assert len(rows) == len(found["broken"])
+    sentences = []
+    for row in rows:
+        measured = row["low"] or row["challenger"] or "not to be measured"
+        sentences.append(f"{row['limit']} of {row['scope']} is {measured}, and the limit {row['bound']}")
+    return sentences
+
+
+def release(place: Workspace, update: Update) -> None:
+    """Make the release of an accepted update, from the outputs that it was judged by."""
+    if is_complete(release_folder(place.path, update.name)):
+        return
+    arm = place.params().judged
+    assert arm is not None
+    files = {
+        f"{SCREENING}/{path.relative_to(update.folder / SCREENING).as_posix()}": path
+        for path in sorted((update.folder / SCREENING).rglob("*"))
+        if path.is_file()
+    }
+    batches = place.params().cohort.batches
+    files |= {f"batches/{name}.dvc": place.path / "batches" / f"{name}.dvc" for name in batches}
+    write_release(place, arm, update.name, {**files, "taken.json": update.folder / "taken.json"})
+
+
+def settle(place: Workspace, update: Update, ended: str) -> None:
+    """Put the batches away, bring the workspace to the champion's state, and close the update."""
+    decision = update.decision
+    assert decision is not None
+    if not decision.accepted and update.champion is not None:
+        cohort.restore(place, update.champion)
+        for batch in update.batches:
+            cohort.drop(place, update.stored_name(batch))
+    if update.kind == "rollback" and decision.release is not None:
+        cohort.restore(place, decision.release)
+    for batch in update.batches:
+        where = inbox.HELD if batch.name in decision.held else inbox.TAKEN
+        inbox.put_away(place.path, batch, update.stored_name(batch), where)
+    update.write(DONE, {"ended": ended})

@@ -1,0 +1,1 @@
+"""Whether new records differ from those that a model has learnt from."""
