@@ -96,8 +96,9 @@ def promote(place: Workspace, release: str, run_id: str | None) -> None:
     version = _version_of(client, name, release)
     if version is None:
         (model,) = client.search_logged_models([store.experiment_id], f"source_run_id = '{run_id}'")
+        # Not by "models:/ID", which MLflow would look for in the store of its process-wide tracking URI.
         version = client.create_model_version(
-            name, f"models:/{model.model_id}", run_id, tags={RELEASE: release}, model_id=model.model_id
+            name, model.artifact_location, run_id, tags={RELEASE: release}, model_id=model.model_id
         ).version
     if served(place) != release:
         client.set_registered_model_alias(name, ALIAS, version)
