@@ -31,6 +31,7 @@ RETRAINING = (
     " start: champion, replay: 1.0}",
     "retrain.challenger=challenger",
     "explain.witness=null",
+    "prototypes.most_candidates=100",  # minutes less for every update
 )
 """Assignments that make a workspace one for updates."""
 

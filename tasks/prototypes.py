@@ -15,6 +15,7 @@ from tasks.params.cohort import CohortParams
 from tasks.params.prototypes import PrototypesParams
 from tasks.params.reading import read_section
 from tasks.stage import OUT, digest, run, write_json
+from veribeat.black_box import worst_margins
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES
 from veribeat.dtw.distances import Measure, distances_from, dtw_distances
 from veribeat.dtw.squared import squared_distances
@@ -66,7 +67,7 @@ def prototypes(
 
     `conditions` is rules.parquet where clusters are to be of rules. `resume` keeps finished distances.
     """
-    candidates = _candidates(explained, conditions)
+    candidates = _candidates(explained, conditions, params.most_candidates)
     provenance = _provenance(explained, params, conditions)
     matrices = _distances(candidates, MEASURES[params.distance], resume)
     settings = ClusterSettings(
@@ -93,9 +94,11 @@ def prototypes(
     save_png(cluster_maps(clusterings, banner), out / "figures" / "clusters.png")
 
 
-def _candidates(explained: Explained, conditions: Path | None) -> dict[str, Candidates]:
-    """The candidates of each superclass; for clusters of rules only those that have a rule."""
+def _candidates(explained: Explained, conditions: Path | None, most: int | None) -> dict[str, Candidates]:
+    """The candidates of each superclass, at most so many; for clusters of rules only those that have a rule."""
     rows = explained.candidates()
+    if most is not None:
+        rows = _clearest(explained, rows, most)
     if conditions is None:
         compared = explained.signals_mv(rows)
     else:
@@ -111,6 +114,15 @@ def _candidates(explained: Explained, conditions: Path | None) -> dict[str, Cand
         name: Candidates(ecg_ids[of_class], signals[of_class], compared[of_class])
         for name, of_class in zip(SUPERCLASSES, labels.T, strict=True)
     }
+
+
+def _clearest(explained: Explained, rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Of the records of each superclass at `rows` those farthest from a decision boundary, ascending."""
+    labels = explained.true_labels(rows)
+    margins = worst_margins(explained.probabilities(rows), explained.black_box.thresholds, labels)
+    order = np.argsort(-margins, kind="stable")
+    chosen = [order[of_class[order]][:most] for of_class in labels.T]
+    return np.sort(rows[np.concatenate(chosen)])
 
 
 def _in_rules(ecg_ids: NDArray[np.int64], conditions: pd.DataFrame) -> NDArray[np.bool_]:

@@ -22,6 +22,9 @@ class PrototypesParams(Section):
     clusters: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1)]
     """Numbers of clusters to choose from by silhouette."""
 
+    most_candidates: int | None = Field(ge=10)
+    """Of each superclass, those that are predicted most clearly; None: all of them, as [CF] has it."""
+
     smallest_class: int = Field(ge=3)
     """Candidates; a class with fewer is one cluster."""
 
