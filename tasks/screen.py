@@ -91,8 +91,8 @@ def screen(
     quarantined = [
         Quarantined(row["ecg_id"], row["file"], Reason(row["reason"]), row["detail"]) for row in unreadable
     ]
-    came = found
-    for check in (lambda records: _clashes(records.table, known), _Defects(reference), _Devices(reference)):
+    came, screening = found, Screening.fit(reference.signals_mv)
+    for check in (_Clashes(known), _Defects(screening), _Devices(reference)):
         reasons = check(found)
         quarantined += _listed(found.table, reasons)
         found = found.only(np.array([reason is None for reason in reasons], dtype=np.bool_))
@@ -100,7 +100,13 @@ def screen(
     accepted = found.table[["ecg_id", "filename"]]
     accepted.to_csv(out / "accepted.csv", index=False, lineterminator="\n")
     refused = ~came.table["ecg_id"].isin(accepted["ecg_id"]).to_numpy()
-    judged = _drift(reference, came, refused, Classifier.load(champion), drift)
+    usual = np.array([finding is not None for finding in screening.screen(reference.signals_mv)])
+    model = ModelFeatures.fit(Classifier.load(champion), reference.signals_mv)
+    judged = judge_batch(
+        _features(reference, usual, model),
+        _features(came, refused, model),
+        DriftSettings(**drift.model_dump(exclude={"reference_records", "seed"})),
+    )
     judged.to_csv(out / "drift.csv", index=False, float_format="%.6g", lineterminator="\n")
     counts = pd.Series([str(each.reason) for each in quarantined]).value_counts().sort_index()
     drifted = judged[judged["drifted"]]
@@ -118,28 +124,32 @@ def screen(
 Finding = tuple[Reason, str] | None
 
 
-def _clashes(table: pd.DataFrame, known: pd.DataFrame) -> list[Finding]:
+class _Clashes:
     """Records that the cohort has already, or whose patient is in another fold there."""
-    in_cohort = set(known["ecg_id"].tolist())
-    fold_of = dict(zip(known["patient_id"].tolist(), known["fold"].tolist(), strict=True))
-    reasons: list[Finding] = []
-    for row in table[["ecg_id", "patient_id", "fold"]].itertuples(index=False):
-        other = fold_of.get(row.patient_id, row.fold)
-        if row.ecg_id in in_cohort:
-            reasons.append((Reason.DUPLICATE_ECG_ID, "the cohort has a record with this ecg_id"))
-        elif other != row.fold:
-            detail = f"patient {row.patient_id} has records in fold {other} of the cohort, here in {row.fold}"
-            reasons.append((Reason.PATIENT_IN_TWO_FOLDS, detail))
-        else:
-            reasons.append(None)
-    return reasons
+
+    def __init__(self, known: pd.DataFrame) -> None:
+        self.ecg_ids = set(known["ecg_id"].tolist())
+        self.folds = dict(zip(known["patient_id"].tolist(), known["fold"].tolist(), strict=True))
+
+    def __call__(self, records: Records) -> list[Finding]:
+        columns = (records.table[name].tolist() for name in ("ecg_id", "patient_id", "fold"))
+        return [self._of(*row) for row in zip(*columns, strict=True)]
+
+    def _of(self, ecg_id: int, patient: int, fold: int) -> Finding:
+        if ecg_id in self.ecg_ids:
+            return Reason.DUPLICATE_ECG_ID, "the cohort has a record with this ecg_id"
+        other = self.folds.get(patient, fold)
+        if other != fold:
+            detail = f"patient {patient} has records in fold {other} of the cohort, here in {fold}"
+            return Reason.PATIENT_IN_TWO_FOLDS, detail
+        return None
 
 
 class _Defects:
     """Electrodes that are off or exchanged, and hum."""
 
-    def __init__(self, reference: Records) -> None:
-        self.screening = Screening.fit(reference.signals_mv)
+    def __init__(self, screening: Screening) -> None:
+        self.screening = screening
 
     def __call__(self, records: Records) -> list[Finding]:
         findings = self.screening.screen(records.signals_mv) if len(records.table) else []
@@ -178,31 +188,17 @@ def _listed(table: pd.DataFrame, reasons: Iterable[Finding]) -> list[Quarantined
     ]
 
 
-def _drift(
-    reference: Records,
-    batch: Records,
-    refused: NDArray[np.bool_],
-    champion: Classifier,
-    params: DriftParams,
-) -> pd.DataFrame:
-    """What came, the records that were refused included: how many these are is watched, too."""
-    model = ModelFeatures.fit(champion, reference.signals_mv)
-    screening = Screening.fit(reference.signals_mv)
-    usual = np.array([finding is not None for finding in screening.screen(reference.signals_mv)])
-
-    def features(records: Records, refused: NDArray[np.bool_]) -> pd.DataFrame:
-        columns = records.table[["device", *SUPERCLASSES, "age"]].assign(device=_device_names(records.table))
-        return pd.concat(
-            [
-                columns.assign(refused=refused),
-                signal_features(records.signals_mv),
-                model.of(records.signals_mv),
-            ],
-            axis=1,
-        )
-
-    settings = DriftSettings(**params.model_dump(exclude={"reference_records", "seed"}))
-    return judge_batch(features(reference, usual), features(batch, refused), settings)
+def _features(records: Records, refused: NDArray[np.bool_], model: ModelFeatures) -> pd.DataFrame:
+    """What is watched: labels and age, how many are refused, the signal, and what the champion makes of it."""
+    columns = records.table[["device", *SUPERCLASSES, "age"]]
+    return pd.concat(
+        [
+            columns.assign(device=_device_names(records.table), refused=refused),
+            signal_features(records.signals_mv),
+            model.of(records.signals_mv),
+        ],
+        axis=1,
+    )
 
 
 def main() -> None:

@@ -41,6 +41,10 @@ class Reason(StrEnum):
     DEVICE_DIFFERS = "device differs"
 
 
+SCREENED = frozenset({Reason.MAINS_HUM, Reason.ELECTRODE_OFF, Reason.LEADS_SWAPPED, Reason.DEVICE_DIFFERS})
+"""Reasons of the screening of incoming batches; `ingest` takes such records as they are."""
+
+
 class RecordRejected(Exception):
     """One record cannot be used; `ingest` lists it in the quarantine and goes on."""
 
