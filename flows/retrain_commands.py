@@ -56,7 +56,7 @@ def rollback(
     reason: Annotated[str, typer.Option(help="Why; it is kept in the ledger.")],
     workspace: WorkspaceOption = HERE,
 ) -> None:
-    """Make an earlier release the champion again, with its cohort and parameters."""
+    """Make an earlier release the champion again, with its cohort."""
     from flows.retrain.page import show_updates, write_retraining_page
     from flows.retrain.rollback import roll_back
 

@@ -27,7 +27,7 @@ COHORT_LINK = Path("cohort")
 NAMED_SECTIONS = ("arms", "presets", "selections")
 """Sections of params.yaml whose keys are names that a user chooses, so that an assignment may add one."""
 RETRAINING = (
-    "arms.challenger={backbone: cnn_gru_flow, preset: update, selection: erts_recommended, seed: 1,"
+    "arms.challenger={backbone: cnn_gru_flow, preset: update, selection: erts_update, seed: 1,"
     " start: champion, replay: 1.0}",
     "retrain.challenger=challenger",
     "explain.witness=null",

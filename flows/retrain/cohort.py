@@ -6,9 +6,12 @@ import shutil
 from pathlib import Path
 
 from flows.process import run_quietly
-from flows.release.contents import STATE, release_folder
+from flows.release.contents import release_folder
 from flows.retrain.inbox import store
+from flows.tracking.lock import LOCK_FILE
 from flows.workspace import Workspace
+from tasks.params.document import read_params
+from tasks.params.reading import PARAMS_FILE
 from tasks.stages import BATCHES, PTBXL_FILES
 from veribeat.errors import InputError
 
@@ -32,23 +35,28 @@ def extend(place: Workspace, batches: dict[str, tuple[Path, Path]], champion: st
     params = place.params()
     names = [*params.cohort.batches, *(name for name in batches if name not in params.cohort.batches)]
     arm = params.retrain.first if champion is None else params.retrain.challenger
-    wanted = [
-        f"cohort.batches={names}",
-        f"retrain.champion={'null' if champion is None else repr(champion)}",
-        f"explain.arm={arm}",
-    ]
-    place.set_params(wanted)
-    place.write_dvc_yaml()
+    _set(place, names, champion, arm)
 
 
 def restore(place: Workspace, release: str) -> None:
-    """Bring parameters, pipeline, dvc.lock and outputs back to what they were when `release` was made."""
+    """Bring the cohort, dvc.lock and outputs back to what they were when `release` was made.
+
+    Of the parameters, those that an update writes; what a user has edited since stays.
+    """
     folder = release_folder(place.path, release)
-    for name in STATE:
-        scratch = place.path / f".{name}.new"
-        shutil.copyfile(folder / name, scratch)
-        scratch.replace(place.path / name)
+    then = read_params(folder / PARAMS_FILE)
+    _set(place, then.cohort.batches, then.retrain.champion, then.explain.arm)
+    scratch = place.path / f".{LOCK_FILE}.new"
+    shutil.copyfile(folder / LOCK_FILE, scratch)
+    scratch.replace(place.path / LOCK_FILE)
     run_quietly(["dvc", "checkout", "--quiet", "--force", "dvc.yaml"], cwd=place.path)
+
+
+def _set(place: Workspace, batches: list[str], champion: str | None, arm: str | None) -> None:
+    """Edit all that an update edits in params.yaml, in one go, and let dvc.yaml follow."""
+    release = "null" if champion is None else f"'{champion}'"
+    place.set_params([f"cohort.batches={batches}", f"retrain.champion={release}", f"explain.arm={arm}"])
+    place.write_dvc_yaml()
 
 
 def drop(place: Workspace, name: str) -> None:

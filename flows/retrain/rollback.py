@@ -14,7 +14,7 @@ from veribeat.errors import InputError
 def roll_back(place: Workspace, release: str, reason: str, now: str) -> None:
     """Make `release` the champion again: an update of its own in the ledger, with the reason.
 
-    Parameters, cohort and outputs go back to it, and the registry's alias leads to it. Later batches stay in taken/.
+    Cohort and outputs go back to it, and the registry's alias leads to it. Later batches stay in taken/.
     The caller holds the workspace's lock. Raises InputError when there is no such release, it is damaged, it is the
     champion already, or an update is unfinished.
     """
