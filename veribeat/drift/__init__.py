@@ -1,1 +1,0 @@
-"""Whether new records differ from those that a model has learnt from."""
