@@ -146,7 +146,10 @@ def _time_at(lead: Signals, extreme: float, rate: float) -> float:
 def wander_mv(signals: Signals) -> Signals:
     """Extent, (..., 12) in mV, of what is slower than WANDER_HZ in signals (..., samples, 12) in mV at 100 Hz."""
     slow = sosfiltfilt(
-        butter(2, WANDER_HZ, "low", fs=SAMPLING_RATE, output="sos"), signals, axis=-2, padlen=3 * SAMPLING_RATE
+        butter(2, WANDER_HZ, "low", fs=SAMPLING_RATE, output="sos"),
+        signals,
+        axis=-2,
+        padlen=3 * SAMPLING_RATE,
     )
     extent: Signals = np.ptp(slow, axis=-2)
     return extent
@@ -155,7 +158,10 @@ def wander_mv(signals: Signals) -> Signals:
 def noise_mv(signals: Signals) -> Signals:
     """Deviation, (..., 12) in mV, of what is faster than NOISE_HZ in signals (..., samples, 12) in mV at 100 Hz."""
     fast = sosfiltfilt(
-        butter(4, NOISE_HZ, "high", fs=SAMPLING_RATE, output="sos"), signals, axis=-2, padlen=3 * SAMPLING_RATE
+        butter(4, NOISE_HZ, "high", fs=SAMPLING_RATE, output="sos"),
+        signals,
+        axis=-2,
+        padlen=3 * SAMPLING_RATE,
     )
     # The median, because QRS complexes are fast, too, but take less than half of the time.
     deviation: Signals = np.median(np.abs(fast), axis=-2) / NORMAL_MEDIAN
