@@ -89,7 +89,7 @@ def quality_warnings(
     spans = np.ptp(resampled_mv, axis=0)
     flat = _where(spans, spans < FLAT_MV)
     clipped, constant = _clipped_s(stored_mv, rate), _constant_s(stored_mv, rate)
-    peaks, wander, noise = np.abs(resampled_mv).max(axis=0), _wander_mv(resampled_mv), _noise_mv(resampled_mv)
+    peaks, wander, noise = np.abs(resampled_mv).max(axis=0), wander_mv(resampled_mv), noise_mv(resampled_mv)
     return [
         *_found("flat lead", flat, f"within {FLAT_MV} mV"),
         *_found(
@@ -143,20 +143,28 @@ def _time_at(lead: Signals, extreme: float, rate: float) -> float:
     return (run - 1) / rate if run and abs(extreme - np.median(lead)) > CLIPPED_MV else 0.0
 
 
-def _wander_mv(signals: Signals) -> Signals:
+def wander_mv(signals: Signals) -> Signals:
+    """Extent, (..., 12) in mV, of what is slower than WANDER_HZ in signals (..., samples, 12) in mV at 100 Hz."""
     slow = sosfiltfilt(
-        butter(2, WANDER_HZ, "low", fs=SAMPLING_RATE, output="sos"), signals, axis=0, padlen=3 * SAMPLING_RATE
+        butter(2, WANDER_HZ, "low", fs=SAMPLING_RATE, output="sos"),
+        signals,
+        axis=-2,
+        padlen=3 * SAMPLING_RATE,
     )
-    extent: Signals = np.ptp(slow, axis=0)
+    extent: Signals = np.ptp(slow, axis=-2)
     return extent
 
 
-def _noise_mv(signals: Signals) -> Signals:
+def noise_mv(signals: Signals) -> Signals:
+    """Deviation, (..., 12) in mV, of what is faster than NOISE_HZ in signals (..., samples, 12) in mV at 100 Hz."""
     fast = sosfiltfilt(
-        butter(4, NOISE_HZ, "high", fs=SAMPLING_RATE, output="sos"), signals, axis=0, padlen=3 * SAMPLING_RATE
+        butter(4, NOISE_HZ, "high", fs=SAMPLING_RATE, output="sos"),
+        signals,
+        axis=-2,
+        padlen=3 * SAMPLING_RATE,
     )
     # The median, because QRS complexes are fast, too, but take less than half of the time.
-    deviation: Signals = np.median(np.abs(fast), axis=0) / NORMAL_MEDIAN
+    deviation: Signals = np.median(np.abs(fast), axis=-2) / NORMAL_MEDIAN
     return deviation
 
 
