@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.bundle import Classifier
-from models.drift_features import ModelFeatures
+from models.drift_features import EmbeddingMap, ModelView, model_features, view_records
 from models.runtime import make_deterministic
 from tasks.ingest import ingest, write_quarantine
 from tasks.params.ingest import IngestParams
@@ -38,85 +38,104 @@ RECORD_COLUMNS = ["ecg_id", "patient_id", "fold", "age", "device", "filename", *
 
 @dataclass(frozen=True)
 class Records:
-    """Some records: their rows of the table, and signals (N, 1000, 12) in mV."""
+    """Some records: their rows of the table, and stored signals (N, 1000, 12) in int16 units."""
 
     table: pd.DataFrame
-    signals_mv: NDArray[np.float32]
+    signals: NDArray[np.int16]
 
     @classmethod
     def read(cls, folder: Path, wanted: NDArray[np.int64] | None = None) -> "Records":
         """From the outputs of an ingest; only those with an ecg_id among `wanted`, if given."""
         table = pd.read_parquet(folder / "records.parquet", columns=RECORD_COLUMNS)
+        # Spaces in order, as on the data card.
+        table["device"] = [" ".join(name.split()) for name in table["device"]]
         signals = np.load(folder / "signals.npy", mmap_mode="r")
-        if wanted is None:
-            return cls(table, from_units(signals[:]))
-        rows = np.flatnonzero(table["ecg_id"].isin(wanted))
-        return cls(table.iloc[rows].reset_index(drop=True), from_units(signals[rows]))
+        rows = np.arange(len(table)) if wanted is None else np.flatnonzero(table["ecg_id"].isin(wanted))
+        return cls(table.iloc[rows].reset_index(drop=True), signals[rows])
+
+    @property
+    def signals_mv(self) -> NDArray[np.float32]:
+        """(N, 1000, 12) in mV."""
+        return from_units(self.signals)
 
     def only(self, kept: NDArray[np.bool_]) -> "Records":
         """Those that a mask picks."""
-        return Records(self.table[kept].reset_index(drop=True), self.signals_mv[kept])
+        return Records(self.table[kept].reset_index(drop=True), self.signals[kept])
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a batch is compared with: records that the champion learnt from, and others that it did not."""
+
+    known: pd.DataFrame  # ecg_id, patient_id and fold of the whole cohort
+    learnt: Records
+    held_out: Records
+    """Of validation: a model is surer of records that it has learnt from."""
+    champion: Classifier
+
+    @classmethod
+    def read(cls, out: Path, champion: Path, params: DriftParams) -> "Reference":
+        """From the outputs of the stages `ingest` and `split` below `out`, and the champion's release."""
+        generator = np.random.default_rng(params.seed)
+        learnt = pd.read_csv(champion / LEARNT)["ecg_id"].to_numpy(dtype=np.int64)
+        roles = pd.read_parquet(out / "split" / "roles.parquet", columns=["ecg_id", "validation"])
+        held_out = roles.loc[roles["validation"], "ecg_id"].to_numpy(dtype=np.int64)
+        cohort = out / "ingest"
+
+        def drawn(ids: NDArray[np.int64]) -> Records:
+            return Records.read(cohort, generator.permutation(ids)[: params.reference_records])
+
+        return cls(
+            known=pd.read_parquet(cohort / "records.parquet", columns=["ecg_id", "patient_id", "fold"]),
+            learnt=drawn(learnt),
+            held_out=drawn(held_out),
+            champion=Classifier.load(champion),
+        )
 
 
 def screen(
-    batch: Path,
-    cohort: Path,
-    champion: Path,
-    out: Path,
-    ingest_params: IngestParams,
-    drift: DriftParams,
+    batch: Path, reference: Reference, out: Path, ingest_params: IngestParams, drift: DriftParams
 ) -> None:
     """Write what is found of the PTB-XL folder `batch` into the empty folder `out`.
 
     - accepted.csv: ecg_id and filename of the records that may be used;
     - quarantine.csv: the others with their reasons: those of `ingest`, known to the cohort, a defect
       (`veribeat.signal.screening`), or a device that differs (`veribeat.signal.device_shift`);
-    - drift.csv: the accepted records against those that the champion has learnt from (`veribeat.drift`);
+    - drift.csv: all records that can be read, against those that the champion has learnt from, or for what the champion
+      makes of them, against those of validation (`veribeat.drift`);
     - screening.json: counts.
 
-    `cohort` holds the outputs of the stage `ingest`, `champion` is the champion's release. Raises InputError when the
-    batch's tables cannot be read.
+    Raises InputError when the batch's tables cannot be read, or no record can.
     """
-    generator = np.random.default_rng(drift.seed)
-    learnt = pd.read_csv(champion / LEARNT)["ecg_id"].to_numpy(dtype=np.int64)
-    known = pd.read_parquet(cohort / "records.parquet", columns=["ecg_id", "patient_id", "fold"])
-    sample = np.sort(generator.permutation(learnt)[: drift.reference_records])
-    reference = Records.read(cohort, sample)
     with tempfile.TemporaryDirectory(dir=out) as scratch:
         read = Path(scratch)
         ingest(batch, read, ingest_params.model_copy(update={"max_quarantined": 1.0}))
-        found = Records.read(read)
+        came = Records.read(read)
         with (read / "quarantine.csv").open(encoding="utf-8", newline="") as file:
             unreadable = list(csv.DictReader(file))
     quarantined = [
         Quarantined(row["ecg_id"], row["file"], Reason(row["reason"]), row["detail"]) for row in unreadable
     ]
-    came, screening = found, Screening.fit(reference.signals_mv)
-    for check in (_Clashes(known), _Defects(screening), _Devices(reference)):
+    found, screening = came, Screening.fit(reference.learnt.signals_mv)
+    for check in (_Clashes(reference.known), _Defects(screening), _Devices(reference.learnt)):
         reasons = check(found)
         quarantined += _listed(found.table, reasons)
         found = found.only(np.array([reason is None for reason in reasons], dtype=np.bool_))
     write_quarantine(quarantined, out / "quarantine.csv")
     accepted = found.table[["ecg_id", "filename"]]
     accepted.to_csv(out / "accepted.csv", index=False, lineterminator="\n")
-    refused = ~came.table["ecg_id"].isin(accepted["ecg_id"]).to_numpy()
-    usual = np.array([finding is not None for finding in screening.screen(reference.signals_mv)])
-    model = ModelFeatures.fit(Classifier.load(champion), reference.signals_mv)
-    judged = judge_batch(
-        _features(reference, usual, model),
-        _features(came, refused, model),
-        DriftSettings(**drift.model_dump(exclude={"reference_records", "seed"})),
-    )
+    judged = _drift(reference, came, accepted["ecg_id"], screening, drift)
     judged.to_csv(out / "drift.csv", index=False, float_format="%.6g", lineterminator="\n")
     counts = pd.Series([str(each.reason) for each in quarantined]).value_counts().sort_index()
-    drifted = judged[judged["drifted"]]
     write_json(
         out / "screening.json",
         {
             "records": len(accepted) + len(quarantined),
             "accepted": len(accepted),
             "quarantined": {str(reason): int(count) for reason, count in counts.items()},
-            "drifted": [f"{row.feature} ({row.device})" for row in drifted.itertuples(index=False)],
+            "drifted": [
+                f"{row['feature']} ({row['device']})" for _, row in judged[judged["drifted"]].iterrows()
+            ],
         },
     )
 
@@ -159,26 +178,17 @@ class _Defects:
 class _Devices:
     """Devices whose gain or noise is another than that of the records learnt from."""
 
-    def __init__(self, reference: Records) -> None:
-        self.levels = signal_levels(reference.signals_mv)
-        self.devices = _device_names(reference.table)
+    def __init__(self, learnt: Records) -> None:
+        self.levels = signal_levels(learnt.signals_mv)
+        self.devices = learnt.table["device"].tolist()
 
     def __call__(self, records: Records) -> list[Finding]:
         if not len(records.table):
             return []
-        devices = _device_names(records.table)
-        shifted = {
-            shift.device: str(shift)
-            for shift in shifted_devices(
-                signal_levels(records.signals_mv), devices, self.levels, self.devices
-            )
-        }
+        devices = records.table["device"].tolist()
+        found = shifted_devices(signal_levels(records.signals_mv), devices, self.levels, self.devices)
+        shifted = {shift.device: str(shift) for shift in found}
         return [(Reason.DEVICE_DIFFERS, shifted[name]) if name in shifted else None for name in devices]
-
-
-def _device_names(table: pd.DataFrame) -> list[str]:
-    """Spaces in order, as on the data card."""
-    return [" ".join(name.split()) for name in table["device"]]
 
 
 def _listed(table: pd.DataFrame, reasons: Iterable[Finding]) -> list[Quarantined]:
@@ -188,31 +198,43 @@ def _listed(table: pd.DataFrame, reasons: Iterable[Finding]) -> list[Quarantined
     ]
 
 
-def _features(records: Records, refused: NDArray[np.bool_], model: ModelFeatures) -> pd.DataFrame:
-    """What is watched: labels and age, how many are refused, the signal, and what the champion makes of it."""
-    columns = records.table[["device", *SUPERCLASSES, "age"]]
-    return pd.concat(
-        [
-            columns.assign(device=_device_names(records.table), refused=refused),
-            signal_features(records.signals_mv),
-            model.of(records.signals_mv),
-        ],
-        axis=1,
+def _drift(
+    reference: Reference, came: Records, accepted: pd.Series, screening: Screening, params: DriftParams
+) -> pd.DataFrame:
+    """Labels, age, how many are refused, and the signal; then what the champion makes of it."""
+    settings = DriftSettings(**params.model_dump(exclude={"reference_records", "seed"}))
+    usual = np.array(
+        [finding is not None for finding in screening.screen(reference.learnt.signals_mv)], dtype=np.bool_
     )
+    refused = ~came.table["ecg_id"].isin(accepted).to_numpy()
+    of_records = judge_batch(_recorded(reference.learnt, usual), _recorded(came, refused), settings)
+    held_out, new = (_seen(reference.champion, records) for records in (reference.held_out, came))
+    components = EmbeddingMap.fit(held_out.embedding)
+    of_model = judge_batch(
+        model_features(held_out, components).assign(device=reference.held_out.table["device"]),
+        model_features(new, components).assign(device=came.table["device"]),
+        settings,
+    )
+    return pd.concat([of_records, of_model[of_model["feature"] != "device"]], ignore_index=True)
+
+
+def _seen(champion: Classifier, records: Records) -> ModelView:
+    return view_records(champion, records.signals, np.arange(len(records.table)))
+
+
+def _recorded(records: Records, refused: NDArray[np.bool_]) -> pd.DataFrame:
+    columns = records.table[["device", *SUPERCLASSES, "age"]].assign(refused=refused)
+    features = signal_features(records.signals, np.arange(len(records.table)))
+    return pd.concat([columns, features], axis=1)
 
 
 def main() -> None:
     """Screen the batch named on the command line."""
     batch, out, champion = map(Path, sys.argv[1:])
     make_deterministic(read_section(ComputeParams, "compute").threads)
-    screen(
-        batch,
-        OUT / "ingest",
-        champion,
-        out,
-        read_section(IngestParams, "ingest"),
-        read_section(DriftParams, "retrain", "drift"),
-    )
+    drift = read_section(DriftParams, "retrain", "drift")
+    reference = Reference.read(OUT, champion, drift)
+    screen(batch, reference, out, read_section(IngestParams, "ingest"), drift)
 
 
 if __name__ == "__main__":

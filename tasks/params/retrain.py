@@ -58,13 +58,15 @@ class DriftParams(Section):
     reference_records: int = Field(ge=500)
     """Of those, drawn at random, that a batch is compared with."""
     seed: int = Field(ge=0, lt=2**32)
-    psi: float = Field(ge=0, allow_inf_nan=False)
-    """Least population stability index."""
-    level: float = Field(gt=0, lt=1)
-    """Largest p-value, corrected for all tests of a batch."""
+    psi_limit: float = Field(gt=0, allow_inf_nan=False)
+    """Population stability index less what chance makes of it, at least."""
+    alpha: float = Field(gt=0, lt=1)
+    """Largest p-value, corrected for all tests."""
     correction: Literal["holm", "benjamini_hochberg"]
     smallest_group: int = Field(ge=20)
     """Records of a device, on both sides, for it to be compared by itself."""
+    unknown_device: int = Field(ge=1)
+    """Records of a device that none was learnt from, for it to be a drift of its own."""
 
 
 class RetrainParams(Section):
