@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
+from models.backbones.base import Backbone
 from models.bundle import Classifier
 from models.inference import BATCH, to_millivolts
 from models.selection.cam import Kind as CamKind
@@ -71,8 +72,11 @@ def view_records(
     samples = RECORD_SAMPLES if chosen.crop_samples is None else chosen.crop_samples
     if not 0 < samples <= RECORD_SAMPLES:
         raise InputError(f"'crop_samples' is {samples}, but a record has {RECORD_SAMPLES}.")
-    check_evaluating(classifier.backbone)
-    last = _last_linear(classifier.backbone)
+    backbone = classifier.backbone
+    if not isinstance(backbone, Backbone):
+        raise InputError(f"{type(backbone).__name__} has no convolution features to map.")
+    check_evaluating(backbone)
+    last = _last_linear(backbone)
     start = (RECORD_SAMPLES - samples) // 2
     view = ModelView(
         np.empty((len(rows), last.in_features), dtype=np.float32),
@@ -82,11 +86,11 @@ def view_records(
     for first in range(0, len(rows), BATCH):
         batch = to_millivolts(signals[rows[first : first + BATCH]])
         own = slice(first, first + len(batch))
-        embedding, logits = _embedded(classifier.backbone, last, batch)
+        embedding, logits = _embedded(backbone, last, batch)
         view.embedding[own] = embedding.numpy()
         view.confidence[own] = torch.sigmoid(logits.amax(dim=1)).numpy()
         crop = batch[:, start : start + samples]
-        view.focus[own] = _focus(classifier.backbone, crop, logits.argmax(dim=1), chosen).numpy()
+        view.focus[own] = _focus(backbone, crop, logits.argmax(dim=1), chosen).numpy()
     return view
 
 
@@ -110,7 +114,7 @@ def _embedded(backbone: nn.Module, last: nn.Linear, batch: Tensor) -> tuple[Tens
     return torch.stack(seen).mean(dim=0), logits
 
 
-def _focus(backbone: nn.Module, crop: Tensor, classes: Tensor, settings: FocusSettings) -> Tensor:
+def _focus(backbone: Backbone, crop: Tensor, classes: Tensor, settings: FocusSettings) -> Tensor:
     with torch.no_grad():
         features = backbone.features(crop, settings.layer)
     gradients = feature_gradients(backbone, features, classes, settings.layer)
@@ -161,11 +165,3 @@ def model_features(view: ModelView, embedding_map: EmbeddingMap) -> pd.DataFrame
     return embedding_map.numbers(view.embedding).assign(
         confidence=view.confidence.astype(np.float64), focus=view.focus.astype(np.float64)
     )
-
-
-def sample_rows(rows: NDArray[np.integer], size: int, seed: int) -> NDArray[np.integer]:
-    """At most `size` of `rows`, drawn without replacement, in their order: enough of a large reference to compare with."""
-    if len(rows) <= size:
-        return rows
-    drawn = np.random.default_rng(seed).choice(len(rows), size, replace=False)
-    return rows[np.sort(drawn)]

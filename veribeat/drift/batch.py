@@ -103,7 +103,9 @@ def judge_batch(
 
 
 def _device_rows(names: Names, devices: Devices, settings: DriftSettings) -> list[_Row]:
-    rows = [_compared_categories(_Row(DEVICE, "category", ALL, *map(len, names)), names, settings)]
+    rows = [
+        _compared_categories(_Row(DEVICE, "category", ALL, len(names[0]), len(names[1])), names, settings)
+    ]
     for device in devices.unknown + devices.scarce:
         known, new = (int((of_records == device).sum()) for of_records in names)
         if known:
@@ -132,12 +134,12 @@ def _number_rows(
         else:
             numbers = ranks_within(*present, of_present, members)
         note = f"pooled: {', '.join(members)}" if group == OTHER else ""
-        row = _Row(feature, "number", group, *map(len, numbers), note=note)
+        row = _Row(feature, "number", group, len(numbers[0]), len(numbers[1]), note=note)
         rows.append(_compared_numbers(row, numbers, settings))
         inside = tuple(np.isin(of, members) for of in names)
         gone = tuple(~ok[own] for ok, own in zip(there, inside, strict=True))
         if any(one.any() for one in gone):
-            row = _Row(feature, "missing", group, *map(len, gone), note=note)
+            row = _Row(feature, "missing", group, len(gone[0]), len(gone[1]), note=note)
             rows.append(_compared_categories(row, gone, settings))
     return rows
 
@@ -146,10 +148,12 @@ def _category_rows(
     feature: str, kind: Kind, pair: Pair, names: Names, devices: Devices, settings: DriftSettings
 ) -> list[_Row]:
     values = tuple(one.to_numpy(dtype=bool if kind == "label" else np.str_) for one in pair)
-    rows = [_compared_categories(_Row(feature, kind, ALL, *map(len, values)), values, settings)]
+    rows = [_compared_categories(_Row(feature, kind, ALL, len(values[0]), len(values[1])), values, settings)]
     for device in devices.alone:
         own = tuple(one[of == device] for one, of in zip(values, names, strict=True))
-        rows.append(_compared_categories(_Row(feature, kind, device, *map(len, own)), own, settings))
+        rows.append(
+            _compared_categories(_Row(feature, kind, device, len(own[0]), len(own[1])), own, settings)
+        )
     return rows
 
 
@@ -193,7 +197,8 @@ def _kinds(reference: pd.DataFrame, batch: pd.DataFrame) -> dict[str, Kind]:
     for name, kind in kinds.items():
         if _kind(batch[name]) != kind:
             raise InputError(
-                f"'{name}' is a {kind} in the reference, but a {_kind(batch[name])} in the batch: give both the same type."
+                f"'{name}' is a {kind} in the reference, but a {_kind(batch[name])} in the batch: give both the same"
+                " type."
             )
         both = pd.concat((reference[name], batch[name]))
         if kind == "number" and np.isinf(both.to_numpy(dtype=np.float64, na_value=np.nan)).any():
@@ -214,7 +219,8 @@ def _kind(values: pd.Series) -> Kind:
 def _check_settings(settings: DriftSettings) -> None:
     if not 0 < settings.alpha < 1 or settings.psi_limit <= 0:
         raise InputError(
-            f"alpha is {settings.alpha:g} and psi_limit {settings.psi_limit:g}: give one between 0 and 1, and one above 0."
+            f"alpha is {settings.alpha:g} and psi_limit {settings.psi_limit:g}: give one between 0 and 1, and one"
+            " above 0."
         )
     if settings.smallest_group < 2 or settings.unknown_device < 1:
         raise InputError(
