@@ -10,8 +10,7 @@ from flows.release.contents import release_folder
 from flows.retrain.inbox import store
 from flows.tracking.lock import LOCK_FILE
 from flows.workspace import Workspace
-from tasks.params.document import read_params
-from tasks.params.reading import PARAMS_FILE
+from tasks.params.reading import PARAMS_FILE, read_document
 from tasks.stages import BATCHES, PTBXL_FILES
 from veribeat.errors import InputError
 
@@ -44,8 +43,8 @@ def restore(place: Workspace, release: str) -> None:
     Of the parameters, those that an update writes; what a user has edited since stays.
     """
     folder = release_folder(place.path, release)
-    then = read_params(folder / PARAMS_FILE)
-    _set(place, then.cohort.batches, then.retrain.champion, then.explain.arm)
+    then = read_document(folder / PARAMS_FILE)  # as it is: an older version of the code may have had other keys
+    _set(place, then["cohort"]["batches"], then["retrain"]["champion"], then["explain"]["arm"])
     scratch = place.path / f".{LOCK_FILE}.new"
     shutil.copyfile(folder / LOCK_FILE, scratch)
     scratch.replace(place.path / LOCK_FILE)
