@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
 from ruamel.yaml.error import YAMLError
 
 from flows.code_dependencies import CODE_ROOT
@@ -226,7 +227,12 @@ def _assign(document: Any, assignment: str) -> str:
     if not known:
         raise InputError(f"{PARAMS_FILE}: there is no key '{key}' to set.")
     try:
-        block[last] = YAML(typ="safe").load(text)
+        value = YAML(typ="safe").load(text)
     except YAMLError as error:
         raise InputError(f"'{text}' is not a YAML value for '{key}'.") from error
+    if isinstance(value, list):
+        # On one line, as the file has them: what follows a list in lines of its own does not survive another edit.
+        value = CommentedSeq(value)
+        value.fa.set_flow_style()
+    block[last] = value
     return f"{key}: {text}"

@@ -43,7 +43,9 @@ def restore(place: Workspace, release: str) -> None:
     Of the parameters, those that an update writes; what a user has edited since stays.
     """
     folder = release_folder(place.path, release)
-    then = read_document(folder / PARAMS_FILE)  # as it is: an older version of the code may have had other keys
+    then = read_document(
+        folder / PARAMS_FILE
+    )  # as it is: an older version of the code may have had other keys
     _set(place, then["cohort"]["batches"], then["retrain"]["champion"], then["explain"]["arm"])
     scratch = place.path / f".{LOCK_FILE}.new"
     shutil.copyfile(folder / LOCK_FILE, scratch)
