@@ -8,7 +8,7 @@ from pathlib import Path
 from flows.process import run_quietly
 from flows.release.contents import release_folder
 from flows.retrain.inbox import store
-from flows.tracking.lock import LOCK_FILE
+from flows.tracking.lock import LOCK_FILE, read_lock
 from flows.workspace import Workspace
 from tasks.params.reading import PARAMS_FILE, read_document
 from tasks.stages import BATCHES, PTBXL_FILES
@@ -50,7 +50,8 @@ def restore(place: Workspace, release: str) -> None:
     scratch = place.path / f".{LOCK_FILE}.new"
     shutil.copyfile(folder / LOCK_FILE, scratch)
     scratch.replace(place.path / LOCK_FILE)
-    run_quietly(["dvc", "checkout", "--quiet", "--force", "dvc.yaml"], cwd=place.path)
+    made = sorted(place.written_stages() & read_lock(place.path).stages.keys())  # of others there is no output
+    run_quietly(["dvc", "checkout", "--quiet", "--force", *made], cwd=place.path)
 
 
 def _set(place: Workspace, batches: list[str], champion: str | None, arm: str | None) -> None:
