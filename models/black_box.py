@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from models.compiled_gru import with_compiled_gru
 from models.inference import BATCH
 from veribeat.black_box import DifferentiableModel, logit
 from veribeat.conventions import SUPERCLASSES
@@ -12,6 +13,7 @@ from veribeat.conventions import SUPERCLASSES
 
 def black_box(backbone: nn.Module, thresholds: NDArray[np.float64]) -> DifferentiableModel:
     """`backbone` in evaluation mode with its `thresholds` (5,); signals in mV are passed on in batches of `BATCH`."""
+    network = with_compiled_gru(backbone)
     limits = torch.from_numpy(logit(thresholds)).to(torch.float32)
 
     @torch.inference_mode()
@@ -19,7 +21,7 @@ def black_box(backbone: nn.Module, thresholds: NDArray[np.float64]) -> Different
         found = np.empty((len(signals_mv), len(SUPERCLASSES)), dtype=np.float32)
         for start in range(0, len(signals_mv), BATCH):
             batch = torch.from_numpy(np.ascontiguousarray(signals_mv[start : start + BATCH]))
-            found[start : start + len(batch)] = torch.sigmoid(backbone(batch)).numpy()
+            found[start : start + len(batch)] = torch.sigmoid(network(batch)).numpy()
         return found
 
     def margin_gradients(signals_mv: NDArray[np.float32], target: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -27,7 +29,7 @@ def black_box(backbone: nn.Module, thresholds: NDArray[np.float64]) -> Different
         found = np.empty_like(signals_mv)
         for start in range(0, len(signals_mv), BATCH):
             batch = torch.from_numpy(np.ascontiguousarray(signals_mv[start : start + BATCH])).requires_grad_()
-            margins = ((backbone(batch) - limits) * signs).min(dim=1).values
+            margins = ((network(batch) - limits) * signs).min(dim=1).values
             # Records do not mix, so that the gradient of the sum is each one's own.
             (gradients,) = torch.autograd.grad(margins.sum(), batch)
             found[start : start + len(batch)] = gradients.numpy()
