@@ -50,7 +50,9 @@ def restore(place: Workspace, release: str) -> None:
     scratch = place.path / f".{LOCK_FILE}.new"
     shutil.copyfile(folder / LOCK_FILE, scratch)
     scratch.replace(place.path / LOCK_FILE)
-    made = sorted(place.written_stages() & read_lock(place.path).stages.keys())  # of others there is no output
+    made = sorted(
+        place.written_stages() & read_lock(place.path).stages.keys()
+    )  # of others there is no output
     run_quietly(["dvc", "checkout", "--quiet", "--force", *made], cwd=place.path)
 
 
