@@ -136,3 +136,38 @@ def test_records_are_delineated_only_where_it_is_used(params: Params) -> None:
 def test_the_registry_maps_a_name_to_the_module_of_that_name(name: str) -> None:
     """Stages do not depend on the registry's text, so it must not be free to choose."""
     assert type(build_backbone(name)).__module__ == f"models.backbones.{name}"
+
+
+def _for_updates(params: Params, champion: str | None) -> Params:
+    challenger = params.arms["baseline"].model_copy(update={"start": "champion"})
+    arm = "baseline" if champion is None else "challenger"
+    params = params.model_copy(update={"arms": {**params.arms, "challenger": challenger}})
+    params = _asking(params, "retrain", challenger="challenger", champion=champion)
+    return _asking(params, "explain", arm=arm, witness=None)
+
+
+def test_a_challenger_has_no_stage_before_there_is_a_champion(params: Params) -> None:
+    names = [stage.name for stage in stages(_for_updates(params, None))]
+    assert "train-challenger" not in names
+    assert names[-1] == "challenge"
+    assert _stage(_for_updates(params, None), "challenge").command == "python -m tasks.challenge baseline"
+
+
+def test_a_challenger_depends_on_the_champion(params: Params) -> None:
+    asked = _for_updates(params, "0003")
+    train, challenge = _stage(asked, "train-challenger"), _stage(asked, "challenge")
+    assert train.command == "python -m tasks.train challenger releases/0003"
+    assert {"releases/0003/model.pt", "releases/0003/learnt.csv"} <= set(train.inputs)
+    assert challenge.command == "python -m tasks.challenge challenger releases/0003"
+    assert {"releases/0003/classifier.json", "out/train-challenger/model.pt"} <= set(challenge.inputs)
+    assert not any("releases" in path for path in _stage(asked, "train-baseline").inputs)
+
+
+def test_batches_are_inputs_of_ingest_alone(params: Params) -> None:
+    asked = _asking(params, "cohort", batches=["0002-one", "0003-two"])
+    ingest = _stage(asked, "ingest")
+    assert ingest.command.endswith(" batches/0002-one batches/0003-two")
+    assert "batches/0003-two/records100" in ingest.inputs
+    assert [stage.name for stage in stages(asked) if any("batches/" in path for path in stage.inputs)] == [
+        "ingest"
+    ]

@@ -216,3 +216,41 @@ def test_real_records(ptbxl_root: Path, out: Path) -> None:
     row_of_first = int(np.flatnonzero(records["ecg_id"] == 1)[0])
     stored = np.fromfile(ptbxl_root / f"{filename(1)}.dat", "<i2").reshape(1000, 12)
     np.testing.assert_array_equal(np.load(out / "signals.npy", mmap_mode="r")[row_of_first], stored)
+
+
+def test_batches_come_after_the_first_folder_under_names_of_their_own(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_good_folder(Path("ptbxl"), count=3)
+    for ecg_id in (4, 5):
+        write_record(Path("batches/one") / filename(ecg_id), signal(ecg_id))
+    write_tables(Path("batches/one"), [row(4), row(5)])
+    ingest(Path("ptbxl"), out, STRICT, [Path("batches/one")])
+    records = pd.read_parquet(out / "records.parquet")
+    assert records["ecg_id"].tolist() == [1, 2, 3, 4, 5]
+    assert records["filename"].tolist()[3:] == [f"batches/one/{filename(4)}", f"batches/one/{filename(5)}"]
+    for index in range(5):
+        np.testing.assert_array_equal(np.load(out / "signals.npy")[index], signal(index + 1))
+
+
+def test_a_batch_may_not_repeat_a_record_split_a_patient_or_leave_its_folder(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_good_folder(Path("ptbxl"), count=4)
+    for ecg_id in (1, 8):
+        write_record(Path("batches/one") / filename(ecg_id), signal(ecg_id))
+    other_fold = row(2)["strat_fold"] % 10 + 1  # type: ignore[operator]
+    split = row(8, patient_id=row(2)["patient_id"], strat_fold=other_fold)
+    outside = row(9, filename_lr=f"../../ptbxl/{filename(3)}")
+    write_tables(Path("batches/one"), [row(1), split, outside])
+    ingest(Path("ptbxl"), out, LENIENT, [Path("batches/one")])
+    found = pd.read_csv(out / "quarantine.csv", dtype=str)
+    reasons = found.groupby("reason")["ecg_id"].apply(sorted).to_dict()
+    assert reasons == {
+        Reason.DUPLICATE_ECG_ID: ["1", "1"],
+        Reason.PATIENT_IN_TWO_FOLDS: ["2", "8"],
+        Reason.PATH_OUTSIDE_FOLDER: ["9"],
+    }
+    assert pd.read_parquet(out / "records.parquet")["ecg_id"].tolist() == [3, 4]
