@@ -93,7 +93,9 @@ def _summary(place: Workspace, known: Sequence[Update]) -> tuple[str, ...]:
     )
     rollbacks = sum(update.kind == "rollback" for update in decided)
     refused = len(decided) - accepted - rollbacks
-    sentences.append(f"{len(known)} updates: {accepted} accepted, {refused} refused, {rollbacks} rollbacks.")
+    sentences.append(
+        f"Updates so far: {len(known)}; accepted {accepted}, refused {refused}, rolled back {rollbacks}."
+    )
     if waiting := tables.names_in(place.path / INBOX):
         sentences.append(f"Waiting in {INBOX}/: {', '.join(waiting)}.")
     if held := tables.names_in(place.path / HELD):

@@ -50,7 +50,7 @@ def test_the_page_says_what_happened(filled: Workspace) -> None:
     page = Page(text)
     shown = " ".join(page.texts)
     assert "Release 0001 is the champion" in shown
-    assert "6 updates: 2 accepted, 2 refused, 1 rollbacks" in shown
+    assert "Updates so far: 6; accepted 2, refused 2, rolled back 1." in shown
     assert "Waiting in inbox/: batch-03" in shown
     assert "Held back in held/: 0003-batch-02" in shown
     assert "Update 0006 is unfinished" in shown
@@ -66,7 +66,7 @@ def test_the_page_says_what_happened(filled: Workspace) -> None:
 def test_without_updates_the_page_says_so(place: Workspace) -> None:
     shown = " ".join(Page(write_retraining_page(place).read_text()).texts)
     assert "There is no champion yet." in shown
-    assert "0 updates" in shown
+    assert "Updates so far: 0" in shown
 
 
 def test_the_terminal_shows_a_row_per_update(filled: Workspace) -> None:
