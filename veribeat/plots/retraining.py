@@ -134,6 +134,6 @@ def unused_shares(shares: pd.DataFrame, excluded: pd.Series, banner: str | None 
         axes.set_xticks(range(len(shares)), list(shares.index))
         axes.set_xlabel("update")
         axes.set_ylabel("% of the records")
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=2)
         add_banner(figure, banner)
     return figure
