@@ -9,17 +9,19 @@ from flows.process import run_quietly
 from flows.release.contents import STATE, release_folder
 from flows.retrain.inbox import store
 from flows.workspace import Workspace
+from tasks.params.document import read_params
+from tasks.params.reading import PARAMS_FILE
 from tasks.stages import BATCHES, PTBXL_FILES
 from veribeat.errors import InputError
 
 
 def extend(place: Workspace, batches: dict[str, tuple[Path, Path]], champion: str | None) -> None:
-    """Add the accepted records of batches to the cohort, as a new version of it.
+    """Add the accepted records of batches to the champion's cohort, as a new version of it.
 
     The records go to batches/NAME, which DVC tracks; params.yaml names them and the champion, and dvc.yaml follows.
 
     Args:
-        place: whose cohort it is, in the state that the champion's release left it in.
+        place: whose cohort it is.
         batches: name in batches/ -> the folder as it came, and the list of its accepted records.
         champion: the release to challenge; None for the first.
     """
@@ -30,7 +32,8 @@ def extend(place: Workspace, batches: dict[str, tuple[Path, Path]], champion: st
             store(batch, table, files, target)
         run_quietly(["dvc", "add", "--quiet", f"{BATCHES}/{name}"], cwd=place.path)
     params = place.params()
-    names = [*params.cohort.batches, *(name for name in batches if name not in params.cohort.batches)]
+    known = [] if champion is None else _batches_of(place, champion)
+    names = [*known, *batches]
     arm = params.retrain.first if champion is None else params.retrain.challenger
     wanted = [
         f"cohort.batches={names}",
@@ -76,3 +79,7 @@ def _accepted(batch: Path, accepted: Path) -> tuple[str, list[str]]:
         raise InputError(f"{batch} has changed since it was screened: put it back as it was, then run again.")
     files = [f"{name}{ending}" for name in sorted(filenames) for ending in (".dat", ".hea")]
     return text.getvalue(), files
+
+
+def _batches_of(place: Workspace, release: str) -> list[str]:
+    return read_params(release_folder(place.path, release) / PARAMS_FILE).cohort.batches

@@ -82,9 +82,10 @@ def _run_screen(place: Workspace, batch: Path, out: Path, champion: Path, log: L
 
 
 def extend(place: Workspace, update: Update, batches: tuple[TakenBatch, ...]) -> None:
-    """Bring the workspace to the state in which the challenger is trained."""
-    if update.champion is not None and not _prepared(place, update, batches):
-        cohort.restore(place, update.champion)
+    """Bring the workspace to the state in which the challenger is trained.
+
+    Parameters that were edited since the champion's release stay so; DVC finds what has to run again.
+    """
     cohort.extend(
         place,
         {
@@ -96,13 +97,6 @@ def extend(place: Workspace, update: Update, batches: tuple[TakenBatch, ...]) ->
         },
         update.champion,
     )
-
-
-def _prepared(place: Workspace, update: Update, batches: tuple[TakenBatch, ...]) -> bool:
-    """Whether `extend` has been here: outputs made since are not to be thrown away."""
-    params = place.params()
-    names = {update.stored_name(batch) for batch in batches}
-    return params.retrain.champion == update.champion and names <= set(params.cohort.batches)
 
 
 def needed_stages(place: Workspace) -> list[str]:
