@@ -33,7 +33,7 @@ SMALL = (
     "prototypes.dimensions=[2]",
     "prototypes.clusters=[2]",
     "donors.intervals_from=20",
-    "calibrate.bootstrap.resamples=20",
+    "calibrate.bootstrap.resamples=100",
     "retrain.judge.bootstrap.resamples=100",
     f"retrain.judge.limits={LIMITS}",
 )
