@@ -64,8 +64,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Screened:
     folder = tmp_path_factory.mktemp("screen")
     for name in ("source", "cohort", "champion", "out"):
         (folder / name).mkdir()
-    simulate(folder / "source", SimulateParams(records=500, seed=5, corrupted_share=0.02))
-    plan = StreamPlan(tuple(range(1, 8)), 0.5, 1, "device", 1)
+    simulate(folder / "source", SimulateParams(records=600, seed=5, corrupted_share=0.02))
+    plan = StreamPlan(tuple(range(1, 8)), 0.6, 1, "device", 1)
     simulate_stream(folder / "source", folder / "stream", plan, parse_faults(FAULTS, 1))
     ingest(folder / "stream" / "initial", folder / "cohort", INGEST, workers=1)
     known = pd.read_parquet(folder / "cohort" / "records.parquet")
