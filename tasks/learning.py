@@ -53,7 +53,8 @@ class LearningData:
             self,
             train_rows=self.train_rows[kept],
             train_targets=self.train_targets[kept],
-            delineated_rows=self.train_rows,
+            train_signals=None if self.train_signals is None else self.train_signals[kept],
+            delineated_rows=self.train_rows if self.delineated_rows is None else self.delineated_rows,
         )
 
     @classmethod

@@ -16,12 +16,12 @@ from veribeat.errors import InputError
 
 
 def extend(place: Workspace, batches: dict[str, tuple[Path, Path]], champion: str | None) -> None:
-    """Add the accepted records of batches to the cohort, as a new version of it.
+    """Add the accepted records of batches to the champion's cohort, as a new version of it.
 
     The records go to batches/NAME, which DVC tracks; params.yaml names them and the champion, and dvc.yaml follows.
 
     Args:
-        place: whose cohort it is, in the state that the champion's release left it in.
+        place: whose cohort it is.
         batches: name in batches/ -> the folder as it came, and the list of its accepted records.
         champion: the release to challenge; None for the first.
     """
@@ -32,7 +32,8 @@ def extend(place: Workspace, batches: dict[str, tuple[Path, Path]], champion: st
             store(batch, table, files, target)
         run_quietly(["dvc", "add", "--quiet", f"{BATCHES}/{name}"], cwd=place.path)
     params = place.params()
-    names = [*params.cohort.batches, *(name for name in batches if name not in params.cohort.batches)]
+    known = [] if champion is None else _batches_of(place, champion)
+    names = [*known, *batches]
     arm = params.retrain.first if champion is None else params.retrain.challenger
     _set(place, names, champion, arm)
 
@@ -88,3 +89,8 @@ def _accepted(batch: Path, accepted: Path) -> tuple[str, list[str]]:
         raise InputError(f"{batch} has changed since it was screened: put it back as it was, then run again.")
     files = [f"{name}{ending}" for name in sorted(filenames) for ending in (".dat", ".hea")]
     return text.getvalue(), files
+
+
+def _batches_of(place: Workspace, release: str) -> list[str]:
+    batches: list[str] = read_document(release_folder(place.path, release) / PARAMS_FILE)["cohort"]["batches"]
+    return batches

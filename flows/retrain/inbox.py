@@ -1,5 +1,6 @@
 """Batches of new records on their way: inbox/ -> batches/ (the accepted records) and taken/, or held/."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -31,7 +32,9 @@ def digest_of(batch: Path) -> str:
 
 
 def check_is_batch(batch: Path) -> None:
-    """Raise InputError unless the folder is laid out as PTB-XL is."""
+    """Raise InputError unless the folder is laid out as PTB-XL is, under a name that params.yaml can hold."""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", batch.name):
+        raise InputError("a batch's name may have letters, digits, '.', '_' and '-' only: rename it")
     for file in PTBXL_FILES:
         if not (batch / file).exists():
             raise InputError(f"it has no {file}, so it is no folder in PTB-XL's layout")
@@ -47,9 +50,10 @@ def located(workspace: Path, batch: TakenBatch) -> Path:
 
 def put_away(workspace: Path, batch: TakenBatch, stored: str, where: str) -> None:
     """Move a batch out of the inbox, to taken/ or held/; nothing where that was done already."""
-    source, target = workspace / INBOX / batch.name, workspace / where / stored
+    target = workspace / where / stored
     if target.exists():
         return
+    source = located(workspace, batch)
     target.parent.mkdir(exist_ok=True)
     source.replace(target)
 

@@ -107,7 +107,7 @@ class Update:
 
     def write(self, file: str, content: Any) -> None:
         """Write one of its JSON files, whole or not at all."""
-        write_whole(self.folder / file, json.dumps(content, indent=2, sort_keys=True) + "\n")
+        write_whole(self.folder / file, _json(content))
 
     def decide(self, decision: Decision) -> None:
         """Enter how it ended."""
@@ -119,6 +119,10 @@ class Update:
             return json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise InputError(f"{path} is damaged ({error}): restore it from a backup.") from error
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"
 
 
 def write_whole(file: Path, text: str) -> None:
@@ -142,8 +146,9 @@ def begin(
     champion: str | None,
     began: str,
     reason: str = "",
+    decision: Decision | None = None,
 ) -> Update:
-    """Enter a new update."""
+    """Enter a new update, together with the decision where that is clear from the beginning."""
     known = updates(workspace)
     name = f"{int(known[-1].name) + 1 if known else 1:04d}"
     content = {
@@ -154,7 +159,9 @@ def begin(
         "reason": reason,
     }
     with new_folder(workspace / UPDATES / name) as scratch:
-        (scratch / TAKEN).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        (scratch / TAKEN).write_text(_json(content), encoding="utf-8")
+        if decision is not None:
+            (scratch / DECISION).write_text(_json(asdict(decision)), encoding="utf-8")
     return Update(workspace, name)
 
 

@@ -32,8 +32,8 @@ def roll_back(place: Workspace, release: str, reason: str, now: str) -> None:
     if champion == release:
         raise InputError(f"Release {release} is the champion already.")
     repair_after_kill(place.path, print)
-    update = begin(place.path, "rollback", (), champion, now, reason)
-    update.decide(Decision(release, (reason,)))
+    # Both at once: an update without a decision would be taken for one that is to train a challenger.
+    update = begin(place.path, "rollback", (), champion, now, reason, Decision(release, (reason,)))
     git = git_state()
     run_id = registry.log_update(place, update, RunContext(None, git.sha, {}, git.dirty))
     registry.promote(place, release, run_id)

@@ -82,7 +82,10 @@ def _run_screen(place: Workspace, batch: Path, out: Path, champion: Path, log: L
 
 
 def extend(place: Workspace, update: Update, batches: tuple[TakenBatch, ...]) -> None:
-    """Bring the workspace to the state in which the challenger is trained."""
+    """Bring the workspace to the state in which the challenger is trained.
+
+    Parameters that were edited since the champion's release stay so; DVC finds what has to run again.
+    """
     cohort.extend(
         place,
         {

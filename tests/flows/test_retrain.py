@@ -1,162 +1,265 @@
-"""`veribeat retrain` on a simulated stream: accepted, held back, rolled back, and killed."""
+"""`veribeat retrain` and `rollback` on a simulated stream: what becomes champion, what is held, and what a kill leaves.
 
+Prefect's server is started once for all of them.
+"""
+
+import contextlib
 import os
 import random
-import shutil
 import signal
 import subprocess
-import sys
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from command_line import call
+from updated import CLEAN, FAULTY, LATER, Updated, surroundings
 
-from flows.process import environment
+from flows.prefect_server import prefect_server
+from flows.release.contents import release_folder
+from flows.release.manifest import differences, is_complete
+from flows.retrain import registry
 from flows.retrain.ledger import champion_of, updates
-from flows.retrain.registry import served
-from flows.workspace import Workspace
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-QUICK = (
-    *("--set", "presets.short.max_epochs=10", "--set", "presets.update.max_epochs=2"),
-    *("--set", "presets.update.batch_size=64", "--set", "retrain.judge.explained=5"),
-    *("--set", "retrain.judge.limits={f1_macro_loss: 1.0, auroc_macro_loss: 1.0, f1_superclass_loss: 1.0,"
-      " auroc_subgroup_loss: null, ece: 1.0, counterfactual_validity: 0.0, excluded: 1.0}"),
-)  # fmt: skip
-"""Trainings that take seconds, and limits that any of them keeps."""
+IMPOSSIBLE = "retrain.judge.limits.ece=0.0"
+"""A limit that no model keeps."""
+
+LONGEST_WAIT = 75.0
+"""Seconds after the start of an update within which it is killed."""
 
 
-@pytest.fixture(scope="module")
-def stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("stream")
-    assert call("data", "synthetic", str(folder / "source")) == 0
-    options = ("--batches", "3", "--initial", "0.5", "--fault", "2:mains_hum:1.0")
-    assert call("simulate-stream", str(folder / "source"), str(folder / "out"), *options) == 0
-    return folder / "out"
+@pytest.fixture(scope="module", autouse=True)
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PREFECT_API_URL", raising=False)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
+        with prefect_server(tmp_path_factory.mktemp("server")):
+            yield
 
 
 @pytest.fixture(scope="module")
-def first(stream: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with its first champion."""
-    path = tmp_path_factory.mktemp("updates") / "updates"
-    assert call("init", str(path), "--data", str(stream / "initial"), "--retrain", *QUICK) == 0
-    retrain(path)
-    return path
+def first(tmp_path_factory: pytest.TempPathFactory) -> Updated:
+    """With the first champion; not to be changed."""
+    study = Updated.make(tmp_path_factory.mktemp("first"))
+    study.retrain()
+    return study
 
 
-@pytest.fixture
-def place(first: Path, tmp_path: Path) -> Workspace:
-    copy = tmp_path / first.name
-    shutil.copytree(first, copy, symlinks=True)
-    return Workspace.at(copy)
+@pytest.fixture(scope="module")
+def second(first: Updated, tmp_path_factory: pytest.TempPathFactory) -> Updated:
+    """After an update by a clean batch; not to be changed."""
+    study = first.copied(tmp_path_factory.mktemp("second"))
+    study.comes_in(CLEAN)
+    study.retrain()
+    return study
 
 
-def retrain(path: Path) -> None:
-    done = subprocess.run(command(path), env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+def released(study: Updated) -> list[str]:
+    return sorted(path.name for path in (study.path / "releases").iterdir())
 
 
-def command(path: Path) -> list[str]:
-    return [sys.executable, "-m", "flows", "retrain", "--workspace", str(path)]
+def learnt(study: Updated, release: str) -> set[int]:
+    return set(pd.read_csv(release_folder(study.path, release) / "learnt.csv")["ecg_id"])
 
 
-def deliver(stream: Path, place: Workspace, name: str) -> None:
-    (place.path / "inbox").mkdir(exist_ok=True)
-    shutil.copytree(stream / "inbox" / name, place.path / "inbox" / name)
+def ecg_ids(study: Updated, batch: str) -> set[int]:
+    table = pd.read_csv(study.stream / "inbox" / batch / "ptbxl_database.csv", usecols=["ecg_id"])
+    return set(table["ecg_id"])
 
 
-def check_consistent(place: Workspace, delivered: int) -> None:
-    """No batch is lost or in two places, and the alias is what the ledger says."""
-    found = [
-        path.name.partition("-")[2] if where != "inbox" else path.name
-        for where in ("inbox", "taken", "held")
-        for path in (place.path / where).glob("*")
-    ]
-    assert len(found) == len(set(found)) == delivered
-    learnt = [name.partition("-")[2] for name in place.params().cohort.batches]
-    assert len(learnt) == len(set(learnt))
-    assert served(place) == champion_of(place.path)
+def test_the_first_update_makes_the_first_champion(first: Updated) -> None:
+    (update,) = updates(first.path)
+    assert (update.kind, update.batches, update.champion) == ("first", (), None)
+    assert champion_of(first.path) == update.name == "0001"
+    assert differences(release_folder(first.path, "0001")) == {}
+    assert first.place.params().explain.arm == "baseline"
 
 
-def test_good_batches_are_learnt_from_and_bad_ones_are_held(stream: Path, place: Workspace) -> None:
-    assert champion_of(place.path) == "0001"
-    deliver(stream, place, "batch-01")
-    retrain(place.path)
-    assert champion_of(place.path) == "0002"
-    assert place.params().cohort.batches == ["0002-batch-01"]
-    deliver(stream, place, "batch-01")  # again
-    deliver(stream, place, "batch-02")  # nothing but hum
-    (place.path / "inbox" / "batch-04").mkdir()  # no folder in PTB-XL's layout
-    for _ in range(3):
-        retrain(place.path)
-    *_, again, faulty, empty = updates(place.path)
-    for update, words in ((again, "the same, byte for byte"), (faulty, "quarantined"), (empty, "it has no")):
+def test_with_an_empty_inbox_nothing_is_new(first: Updated, tmp_path: Path) -> None:
+    study = first.copied(tmp_path)
+    before = study.outputs()
+    study.veribeat("retrain")
+    assert len(updates(study.path)) == 1
+    assert study.outputs() == before
+    study.check()
+
+
+def test_a_clean_batch_is_learnt_from(first: Updated, second: Updated) -> None:
+    update = second.last
+    assert update.decision is not None
+    assert (update.decision.release, update.decision.held) == ("0002", ())
+    assert champion_of(second.path) == "0002"
+    assert second.places_of(CLEAN) == ["taken"]
+    assert differences(release_folder(second.path, "0002")) == {}
+    new = learnt(second, "0002") - learnt(first, "0001")
+    accepted = pd.read_csv(update.folder / "screening" / f"0002-{CLEAN}" / "accepted.csv")["ecg_id"]
+    assert new == set(accepted)
+    assert len(new) > 0.5 * len(ecg_ids(second, CLEAN))
+    assert learnt(first, "0001") <= learnt(second, "0002")
+    stored = second.path / "batches" / f"0002-{CLEAN}"
+    assert set(pd.read_csv(stored / "ptbxl_database.csv")["ecg_id"]) == new
+    # Exactly the files of these records: what is quarantined does not enter the cohort's versions.
+    assert len(list((stored / "records100").rglob("*.dat"))) == len(new)
+
+
+def test_the_challenger_begins_with_the_champion_and_is_judged_against_it(second: Updated) -> None:
+    params = second.place.params()
+    assert (params.retrain.champion, params.explain.arm) == ("0001", "challenger")
+    scores = pd.read_csv(second.path / "out/challenge/scores.csv")
+    assert set(scores["set"]) == {"reference", "unseen", "new"}
+    assert scores["champion"].notna().any()
+    evidence = second.last.folder / "evidence"
+    assert {file.name for file in evidence.iterdir()} >= {"acceptance.csv", "scores.csv", "dvc.lock"}
+
+
+def test_the_same_batch_again_is_held(second: Updated, tmp_path: Path) -> None:
+    study = second.copied(tmp_path)
+    before = study.outputs()
+    study.comes_in(CLEAN, "again")
+    update = study.retrain()
+    assert update.decision is not None
+    assert (update.decision.release, update.decision.held) == (None, ("again",))
+    assert "the same, byte for byte, as a batch of update 0002" in update.decision.reasons[0]
+    assert study.places_of("again") == ["held"]
+    assert champion_of(study.path) == "0002"
+    assert study.outputs() == before
+
+
+def test_what_cannot_be_used_is_held_and_the_rest_goes_on(second: Updated, tmp_path: Path) -> None:
+    """Nothing but faults; no PTB-XL folder; a file; a name that params.yaml could not hold. One batch an update."""
+    study = second.copied(tmp_path)
+    before = study.outputs()
+    study.comes_in(FAULTY, "a-faulty")
+    (study.path / "inbox" / "b-none").mkdir()
+    (study.path / "inbox" / "b-none" / "notes.txt").write_text("nothing here")
+    (study.path / "inbox" / "c.zip").write_bytes(b"PK")
+    study.comes_in(LATER, "d one's own")
+    (study.path / "inbox" / ".e-on-its-way").mkdir()
+    for name, words in (
+        ("a-faulty", "are quarantined (limit 50%)"),
+        ("b-none", "no folder in PTB-XL's layout"),
+        ("c.zip", "no folder in PTB-XL's layout"),
+        ("d one's own", "name may have letters"),
+    ):
+        update = study.retrain()
+        assert [batch.name for batch in update.batches] == [name]
         assert update.decision is not None
         assert not update.decision.accepted
-        assert words in update.decision.reasons[0]
-    assert champion_of(place.path) == "0002"
-    assert served(place) == "0002"
-    retrain(place.path)
-    assert len(updates(place.path)) == 5  # the inbox is empty
-    state = subprocess.run(
-        ["dvc", "status", "ingest", "train-challenger", "challenge"],
-        cwd=place.path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=True,
+        assert words in " ".join(update.decision.reasons)
+        assert study.places_of(name) == ["held"]
+        assert study.outputs() == before
+    assert len(updates(study.path)) == 6
+    study.veribeat("retrain")
+    assert len(updates(study.path)) == 6
+    assert [path.name for path in (study.path / "inbox").iterdir()] == [".e-on-its-way"]
+
+
+def test_a_limit_that_is_broken_keeps_the_champion(first: Updated, tmp_path: Path) -> None:
+    study = first.copied(tmp_path)
+    before = study.outputs()
+    study.comes_in(CLEAN)
+    study.veribeat("retrain", "--set", IMPOSSIBLE)
+    update = study.last
+    assert update.done
+    assert update.decision is not None
+    assert (update.decision.release, update.decision.held) == (None, (CLEAN,))
+    assert "ece of all is" in update.decision.reasons[0]
+    assert study.places_of(CLEAN) == ["held"]
+    assert released(study) == ["0001"]
+    assert not (study.path / "batches" / f"0002-{CLEAN}").exists()
+    assert {path: text for path, text in study.outputs().items() if path in before} == before
+    study.check()
+
+
+def test_an_earlier_release_can_be_put_back_and_learnt_on_from(second: Updated, tmp_path: Path) -> None:
+    study = second.copied(tmp_path)
+    for release, words in (("0002", "is the champion already"), ("0007", "There is no release '0007', only")):
+        assert words in study.veribeat("rollback", release, "--reason", "none", code=2)
+    study.veribeat("rollback", "0001", "--reason", "alarms at night")
+    update = study.last
+    assert (update.kind, update.reason, update.done) == ("rollback", "alarms at night", True)
+    assert champion_of(study.path) == "0001"
+    study.check()
+    assert study.place.params().cohort.batches == []
+    study.comes_in(LATER)
+    later = study.retrain()
+    assert (later.champion, champion_of(study.path)) == ("0001", later.name)
+    assert not learnt(study, later.name) & ecg_ids(study, CLEAN)
+
+
+@pytest.mark.parametrize("moment", range(20))
+def test_a_killed_update_can_be_run_again(first: Updated, tmp_path: Path, moment: int) -> None:
+    study = first.copied(tmp_path)
+    study.comes_in(CLEAN)
+    study.comes_in(LATER)
+    wait = random.Random(moment).uniform(0, LONGEST_WAIT)
+    # Every other time only the flow dies, and leaves DVC and the stage at work.
+    run_and_kill(study, wait, everything=moment % 2 == 0)
+    check_nothing_is_lost(study)
+    run_until_done(study)
+    if not updates(study.path)[1:]:  # killed before it began, the batch still waits
+        run_until_done(study)
+    check_nothing_is_lost(study)
+    study.check()
+    champion = champion_of(study.path)
+    decided = [update.decision.release for update in updates(study.path) if update.decision]
+    assert champion == [release for release in decided if release is not None][-1]
+    assert champion is not None
+    assert is_complete(release_folder(study.path, champion))
+    assert differences(release_folder(study.path, champion)) == {}
+    assert registry.served(study.place) == champion
+    accepted = [
+        batch.digest
+        for update in updates(study.path)
+        if update.decision is not None and update.decision.accepted
+        for batch in update.batches
+        if batch.name not in update.decision.held
+    ]
+    assert max(Counter(accepted).values(), default=1) == 1
+
+
+def check_nothing_is_lost(study: Updated) -> None:
+    for batch in (CLEAN, LATER):
+        assert len(study.places_of(batch)) == 1, batch
+
+
+def run_and_kill(study: Updated, wait: float, *, everything: bool) -> None:
+    process = subprocess.Popen(
+        study.command("retrain"),
+        env=surroundings(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
-    assert "up to date" in state.stdout
+    time.sleep(wait)
+    with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+        if everything:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.wait()
 
 
-def test_a_limit_that_is_not_kept_leaves_everything_as_it_was(stream: Path, place: Workspace) -> None:
-    place.set_params(["retrain.judge.limits.ece=0.0"])
-    before = (place.path / "dvc.lock").read_bytes(), (place.path / "params.yaml").read_bytes()
-    signals = (place.path / "out" / "ingest" / "signals.npy").read_bytes()
-    deliver(stream, place, "batch-01")
-    retrain(place.path)
-    decision = updates(place.path)[-1].decision
-    assert decision is not None
-    assert not decision.accepted
-    assert "ece of all" in decision.reasons[0]
-    assert champion_of(place.path) == served(place) == "0001"
-    assert ((place.path / "dvc.lock").read_bytes(), (place.path / "params.yaml").read_bytes()) == before
-    assert (place.path / "out" / "ingest" / "signals.npy").read_bytes() == signals
-    assert [path.name for path in (place.path / "held").iterdir()] == ["0002-batch-01"]
-
-
-def test_a_release_can_be_put_back(stream: Path, place: Workspace) -> None:
-    deliver(stream, place, "batch-01")
-    retrain(place.path)
-    assert served(place) == "0002"
-    assert call("rollback", "0001", "--reason", "site B", "--workspace", str(place.path)) == 0
-    assert champion_of(place.path) == served(place) == "0001"
-    assert place.params().cohort.batches == []
-    assert call("rollback", "0001", "--reason", "again", "--workspace", str(place.path)) == 2
-    assert call("rollback", "0009", "--reason", "none", "--workspace", str(place.path)) == 2
-
-
-def test_an_update_that_is_killed_is_finished_by_later_runs(stream: Path, place: Workspace) -> None:
-    deliver(stream, place, "batch-01")
-    deliver(stream, place, "batch-03")
-    moments = random.Random(20)
-    for _ in range(20):
-        run = subprocess.Popen(
-            command(place.path),
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
+def run_until_done(study: Updated) -> None:
+    """Run again; where the killed flow left its stage at work, the run is refused until that ends."""
+    for _ in range(60):
+        done = subprocess.run(
+            study.command("retrain"),
+            env=surroundings(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
         )
-        time.sleep(moments.uniform(3, 40))
-        if run.poll() is None:
-            os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
-    for _ in range(3):
-        retrain(place.path)
-    check_consistent(place, delivered=2)
-    assert [update.name for update in updates(place.path)] == ["0001", "0002", "0003"]
-    assert all(update.done for update in updates(place.path))
-    assert champion_of(place.path) == "0003"
+        output = done.stdout + done.stderr
+        if done.returncode == 0:
+            return
+        assert done.returncode == 2, output
+        assert "already running" in output or "busy" in output, output
+        time.sleep(2)
+    pytest.fail("the stage that the killed flow left behind never ended")

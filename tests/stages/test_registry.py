@@ -132,6 +132,89 @@ def test_records_are_delineated_only_where_it_is_used(params: Params) -> None:
     assert "out/delineate/windows.npy" not in _stage(asked, "train-baseline").inputs
 
 
+@pytest.fixture(scope="module")
+def updated(params: Params) -> Params:
+    """Of a workspace for updates that has no champion yet."""
+    return _updated(params, None)
+
+
+def _updated(params: Params, champion: str | None, **challenger: object) -> Params:
+    arms = {
+        **params.arms,
+        "challenger": params.arms["erts"].model_copy(update={"start": "champion", **challenger}),
+    }
+    first = champion is None
+    changed = _asking(params.model_copy(update={"arms": arms}), "retrain", challenger="challenger")
+    changed = _asking(changed, "retrain", champion=champion)
+    changed = _asking(changed, "explain", arm="baseline" if first else "challenger", witness=None)
+    return Params.model_validate(changed.model_dump())
+
+
+def test_without_a_champion_the_challenger_has_no_stages(updated: Params) -> None:
+    names = [stage.name for stage in stages(updated)]
+    assert not [name for name in names if name.endswith("-challenger")]
+    assert names[-1] == "challenge"
+    judged = _stage(updated, "challenge")
+    assert judged.command == "python -m tasks.challenge baseline"
+    assert not [path for stage in stages(updated) for path in stage.inputs if path.startswith("releases")]
+
+
+def test_a_challenger_begins_with_the_champion_and_is_judged_against_it(params: Params) -> None:
+    changed = _updated(params, "0007")
+    train, judged = _stage(changed, "train-challenger"), _stage(changed, "challenge")
+    assert train.command == "python -m tasks.train challenger releases/0007"
+    assert judged.command == "python -m tasks.challenge challenger releases/0007"
+    for stage, files in (
+        (train, {"model.pt", "learnt.csv"}),
+        (judged, {"model.pt", "classifier.json", "learnt.csv"}),
+    ):
+        found = {path for path in stage.inputs if path.startswith("releases")}
+        assert found == {f"releases/0007/{file}" for file in files}
+    others = [stage for stage in stages(changed) if stage.name not in ("train-challenger", "challenge")]
+    assert not [path for stage in others for path in stage.inputs if path.startswith("releases")]
+    assert {"out/train-challenger/model.pt", "out/calibrate-challenger/classifier.json"} <= set(judged.inputs)
+
+
+def test_a_challenger_from_scratch_is_only_judged_against_the_champion(params: Params) -> None:
+    changed = _updated(params, "0007", start="scratch")
+    assert _stage(changed, "train-challenger").command == "python -m tasks.train challenger"
+    assert not [path for path in _stage(changed, "train-challenger").inputs if path.startswith("releases")]
+    assert "releases/0007/model.pt" in _stage(changed, "challenge").inputs
+
+
+def test_what_a_stage_of_an_update_reads_is_written_before_or_is_of_the_release(params: Params) -> None:
+    for champion in (None, "0001"):
+        written: set[str] = set()
+        for stage in stages(_asking(_updated(params, champion), "cohort", batches=["0002-b"])):
+            given = {path for path in stage.inputs if path.startswith(("releases/", "batches/"))}
+            assert set(stage.inputs) - given <= written, stage.name
+            written |= set(stage.outputs)
+
+
+def test_batches_are_inputs_of_ingest_and_of_nothing_else(params: Params) -> None:
+    grown = _asking(params, "cohort", batches=["0002-b", "0003-a"])
+    before = {stage.name: stage for stage in stages(params)}
+    for stage in stages(grown):
+        if stage.name != "ingest":
+            assert stage == before[stage.name]
+    ingest = _stage(grown, "ingest")
+    assert ingest.command == "python -m tasks.ingest out/simulate batches/0002-b batches/0003-a"
+    assert set(ingest.inputs) - set(before["ingest"].inputs) == {
+        f"batches/{name}/{file}"
+        for name in ("0002-b", "0003-a")
+        for file in ("records100", "ptbxl_database.csv")
+    }
+    assert ingest.outputs == before["ingest"].outputs
+
+
+def test_the_workspace_of_the_repository_is_not_for_updates(params: Params) -> None:
+    """Its pipeline is the same whatever `retrain` says, as long as that names no challenger."""
+    assert params.judged is None
+    others = _asking(params, "retrain", batches=None, most_quarantined=0.1)
+    assert stages(others) == stages(params)
+    assert "challenge" not in [stage.name for stage in stages(params)]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_registry_maps_a_name_to_the_module_of_that_name(name: str) -> None:
     """Stages do not depend on the registry's text, so it must not be free to choose."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from flows.workspace import RETRAINING
 from tasks.params.document import Params, read_params
 from tasks.params.reading import read_document, read_section
 from tasks.params.split import SplitParams
@@ -116,6 +117,44 @@ def test_every_knob_is_in_the_file() -> None:
             [0.0],
             ["'counterfactuals.noise_levels.0' is 0.0", "greater than 0"],
         ),
+        ("cohort.batches", ["../b"], ["'cohort.batches.0' is '../b'"]),
+        ("cohort.batches", ["two words"], ["'cohort.batches.0' is 'two words'"]),
+        ("cohort.batches", [".hidden"], ["'cohort.batches.0' is '.hidden'"]),
+        ("cohort.batches", [""], ["'cohort.batches.0' is ''"]),
+        ("arms.erts.start", "release", ["'arms.erts.start' is 'release'", "'scratch' or 'champion'"]),
+        ("arms.erts.replay", 1.5, ["'arms.erts.replay' is 1.5", "less than or equal to 1"]),
+        ("arms.erts.replay", 0.5, ["'arms.erts'", "from scratch it must be 1.0"]),
+        ("arms.baseline.start", "champion", ["'arms.baseline.start' is champion", "'retrain.challenger'"]),
+        ("prototypes.most_candidates", 0, ["'prototypes.most_candidates' is 0"]),
+        ("retrain.batches", 0, ["'retrain.batches' is 0", "greater than or equal to 1"]),
+        ("retrain.champion", 3, ["'retrain.champion' is 3", "string"]),
+        ("retrain.most_quarantined", 1.1, ["'retrain.most_quarantined' is 1.1"]),
+        ("retrain.drift.reference_records", 499, ["'retrain.drift.reference_records' is 499"]),
+        ("retrain.drift.psi_limit", float("inf"), ["'retrain.drift.psi_limit' is inf", "finite"]),
+        ("retrain.drift.psi_limit", -0.1, ["'retrain.drift.psi_limit' is -0.1"]),
+        ("retrain.drift.alpha", 0.0, ["'retrain.drift.alpha' is 0.0", "greater than 0"]),
+        ("retrain.drift.alpha", 1.0, ["'retrain.drift.alpha' is 1.0", "less than 1"]),
+        ("retrain.drift.correction", "none", ["'retrain.drift.correction' is 'none'", "'holm'"]),
+        ("retrain.drift.smallest_group", 19, ["'retrain.drift.smallest_group' is 19"]),
+        ("retrain.drift.seed", -1, ["'retrain.drift.seed' is -1"]),
+        ("retrain.judge.reference", [], ["'retrain.judge.reference' is []"]),
+        ("retrain.judge.unseen", [10], ["'retrain.judge'", "both hold fold 10", "disjoint"]),
+        ("retrain.judge.explained", 0, ["'retrain.judge.explained' is 0"]),
+        ("retrain.judge.bootstrap.level", 1.0, ["'retrain.judge.bootstrap.level' is 1.0"]),
+        *(
+            (f"retrain.judge.limits.{limit}", value, [f"'retrain.judge.limits.{limit}' is {value}"])
+            for limit in (
+                "f1_macro_loss",
+                "auroc_macro_loss",
+                "f1_superclass_loss",
+                "auroc_subgroup_loss",
+                "ece",
+                "counterfactual_validity",
+                "excluded",
+            )
+            for value in (-0.1, 1.1)
+        ),
+        ("retrain.judge.limits.accuracy_loss", 0.1, ["unknown key 'retrain.judge.limits.accuracy_loss'"]),
         ("report.target", "none", ["'report.target' is 'none'", "'HYP'"]),
         ("report.query", 0, ["'report.query' is 0", "greater than or equal to 1"]),
     ],
@@ -206,3 +245,83 @@ def test_params_are_immutable() -> None:
     params: Params = read_params(REPOSITORY / "params.yaml")
     with pytest.raises(ValueError, match="frozen"):
         params.compute.threads = 3
+
+
+@pytest.fixture
+def updated_file(params_file: Path) -> Path:
+    """params.yaml of a workspace for updates."""
+    for assignment in RETRAINING:
+        key, _, value = assignment.partition("=")
+        _set(params_file, key, YAML(typ="safe").load(value))
+    return params_file
+
+
+def test_a_workspace_for_updates_judges_the_first_champion_first(updated_file: Path) -> None:
+    params = read_params(updated_file)
+    assert params.judged == "baseline"
+    assert [arm for arm in params.arms if not params.is_trainable(arm)] == ["challenger"]
+    _set(updated_file, "retrain.champion", "0001")
+    _set(updated_file, "explain.arm", "challenger")
+    params = read_params(updated_file)
+    assert params.judged == "challenger"
+    assert all(map(params.is_trainable, params.arms))
+
+
+def test_without_a_challenger_nothing_is_judged(params_file: Path) -> None:
+    assert read_params(params_file).judged is None
+    # What only updates go by is not looked at.
+    _set(params_file, "retrain.first", "other")
+    _set(params_file, "retrain.judge.reference", [7])
+    assert read_params(params_file).judged is None
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"retrain.challenger": "other"}, "'retrain.challenger' should be 'challenger'"),
+        (
+            {"retrain.challenger": "other", "arms.challenger.start": "scratch"},
+            "'retrain.challenger' is 'other'; 'arms' has baseline, challenger, erts",
+        ),
+        ({"retrain.first": "other"}, "'retrain.first' is 'other'; 'arms' has baseline, challenger, erts"),
+        ({"retrain.first": "challenger"}, "'retrain.first' is 'challenger', which starts from a champion"),
+        (
+            {"arms.challenger.backbone": "resnet1d"},
+            "'arms.challenger' starts from the champion, so its backbone must be that of 'arms.baseline'",
+        ),
+        (
+            {"arms.erts.start": "champion"},
+            "'arms.erts.start' is champion, so 'retrain.challenger' should be 'erts'",
+        ),
+        ({"explain.arm": None}, "'explain.arm' should be 'baseline', the arm that the next update judges"),
+        ({"explain.arm": "erts"}, "'explain.arm' should be 'baseline', the arm that the next update judges"),
+        ({"retrain.champion": "0001"}, "'explain.arm' should be 'challenger'"),
+        (
+            {"explain.witness": "challenger"},
+            "'explain.witness' is 'challenger', which starts from a champion, and there is none",
+        ),
+        (
+            {"retrain.judge.reference": [7]},
+            "'retrain.judge.reference' and '.unseen' should be folds of 'split.test'",
+        ),
+        (
+            {"retrain.judge.unseen": [9]},
+            "'retrain.judge.reference' and '.unseen' should be folds of 'split.test'",
+        ),
+    ],
+)
+def test_updates_that_cannot_be_are_refused(
+    updated_file: Path, values: dict[str, object], words: str
+) -> None:
+    for key, value in values.items():
+        _set(updated_file, key, value)
+    with pytest.raises(InputError) as error:
+        read_params(updated_file)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_challenger_may_have_another_backbone_if_it_starts_from_scratch(updated_file: Path) -> None:
+    _set(updated_file, "arms.challenger.start", "scratch")
+    _set(updated_file, "arms.challenger.backbone", "resnet1d")
+    assert read_params(updated_file).judged == "baseline"

@@ -1,0 +1,206 @@
+"""`tasks.screen`: what may be used of a batch, and why not of the rest."""
+
+import csv
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from flows.stream import simulate_stream
+from models.backbones.registry import build_backbone
+from tasks.ingest import ingest
+from tasks.params.document import read_params
+from tasks.params.ingest import IngestParams
+from tasks.params.retrain import DriftParams
+from tasks.params.simulate import SimulateParams
+from tasks.screen import Reference, screen
+from tasks.simulate import simulate
+from tasks.stage import CODE_ROOT
+from veribeat.conventions import LEADS, RECORD_SAMPLES, SAMPLING_RATE, SUPERCLASSES
+from veribeat.data.quarantine import Reason
+from veribeat.errors import InputError
+from veribeat.simulation.stream import StreamPlan, parse_faults
+
+INGEST = IngestParams(max_quarantined=0.5, amplitude_limit_mv=20.0)
+FAULTS = ["1:broken_electrode:0.15", "1:mains_hum:0.15", "1:swapped_leads:0.15"]
+FOUND_AS = {
+    "broken_electrode": Reason.ELECTRODE_OFF,
+    "mains_hum": Reason.MAINS_HUM,
+    "swapped_leads": Reason.LEADS_SWAPPED,
+}
+
+
+@dataclass(frozen=True)
+class Screened:
+    """What was screened, and what came out."""
+
+    batch: Path
+    stages: Path
+    champion: Path
+    out: Path
+    known: frozenset[int]
+    elsewhere: frozenset[int]
+
+    def reference(self, drift: DriftParams) -> Reference:
+        return Reference.read(self.stages, self.champion, drift)
+
+    @property
+    def accepted(self) -> pd.DataFrame:
+        return pd.read_csv(self.out / "accepted.csv")
+
+    @property
+    def quarantine(self) -> pd.DataFrame:
+        return pd.read_csv(self.out / "quarantine.csv", dtype={"ecg_id": str})
+
+    @property
+    def faults(self) -> pd.DataFrame:
+        return pd.read_csv(self.batch.parents[1] / "faults.csv", dtype={"ecg_id": str})
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Screened:
+    folder = tmp_path_factory.mktemp("screen")
+    for name in ("source", "stages/ingest", "stages/split", "champion", "out"):
+        (folder / name).mkdir(parents=True)
+    simulate(folder / "source", SimulateParams(records=600, seed=5, corrupted_share=0.02))
+    plan = StreamPlan(tuple(range(1, 8)), 0.6, 1, "device", 1)
+    simulate_stream(folder / "source", folder / "stream", plan, parse_faults(FAULTS, 1))
+    ingest(folder / "stream" / "initial", folder / "stages" / "ingest", INGEST, workers=1)
+    known = pd.read_parquet(folder / "stages" / "ingest" / "records.parquet")
+    roles = known[["ecg_id"]].assign(validation=known["fold"] >= 8)
+    roles.to_parquet(folder / "stages" / "split" / "roles.parquet")
+    batch = folder / "stream" / "inbox" / "batch-01"
+    copied, moved = add_clashes(batch, folder / "stream" / "initial", known)
+    _write_champion(folder / "champion", known)
+    drift = read_params(CODE_ROOT / "params.yaml").retrain.drift
+    made = Screened(batch, folder / "stages", folder / "champion", folder / "out", copied, moved)
+    screen(batch, made.reference(small(drift)), made.out, INGEST, small(drift))
+    return made
+
+
+def small(drift: DriftParams) -> DriftParams:
+    return drift.model_copy(update={"smallest_group": 20})
+
+
+def add_clashes(batch: Path, initial: Path, known: pd.DataFrame) -> tuple[frozenset[int], frozenset[int]]:
+    """Records of the cohort come again; other records are said to be of patients of another fold."""
+    table = pd.read_csv(batch / "ptbxl_database.csv", dtype=str, keep_default_na=False)
+    old = pd.read_csv(initial / "ptbxl_database.csv", dtype=str, keep_default_na=False)
+    again = old[old["ecg_id"].isin(known["ecg_id"][:5].astype(str))]
+    for name in again["filename_lr"]:
+        for ending in (".hea", ".dat"):
+            target = batch / f"{name}{ending}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(initial / f"{name}{ending}", target)
+    held_out = known.loc[known["fold"] == 10, "patient_id"].iloc[-1]
+    faulty = set(pd.read_csv(batch.parents[1] / "faults.csv", dtype=str)["ecg_id"])
+    sound = table.index[~table["ecg_id"].isin(faulty)]
+    # Alone of its patient, so that the batch has no patient in two folds of its own.
+    alone = [index for index in sound if (table["patient_id"] == table.loc[index, "patient_id"]).sum() == 1]
+    table.loc[alone[:1], "patient_id"] = str(held_out)
+    moved = frozenset(table.loc[alone[:1], "ecg_id"].astype(int))
+    pd.concat([table, again]).to_csv(batch / "ptbxl_database.csv", index=False, quoting=csv.QUOTE_MINIMAL)
+    return frozenset(again["ecg_id"].astype(int)), moved
+
+
+def _write_champion(folder: Path, known: pd.DataFrame) -> None:
+    torch.manual_seed(3)
+    backbone = build_backbone("cnn_gru_flow")
+    backbone.normalise.set_statistics(0.0, 0.25)
+    torch.save(backbone.state_dict(), folder / "model.pt")
+    description = {
+        "backbone": "cnn_gru_flow",
+        "classes": SUPERCLASSES,
+        "leads": LEADS,
+        "record_samples": RECORD_SAMPLES,
+        "sampling_rate": SAMPLING_RATE,
+        "thresholds": dict.fromkeys(SUPERCLASSES, 0.5),
+    }
+    (folder / "classifier.json").write_text(json.dumps(description))
+    known.loc[known["fold"] <= 7, ["ecg_id"]].to_csv(folder / "learnt.csv", index=False)
+
+
+def test_every_record_is_accepted_or_quarantined(made: Screened) -> None:
+    came = pd.read_csv(made.batch / "ptbxl_database.csv", dtype=str)["ecg_id"]
+    accepted, quarantine = made.accepted, made.quarantine
+    assert sorted([*accepted["ecg_id"].astype(str), *quarantine["ecg_id"]]) == sorted(came)
+    found = json.loads((made.out / "screening.json").read_text())
+    assert found["records"] == len(came)
+    assert found["accepted"] == len(accepted)
+    assert found["quarantined"] == quarantine["reason"].value_counts().to_dict()
+    assert sorted(path.name for path in made.out.iterdir()) == [
+        "accepted.csv",
+        "drift.csv",
+        "quarantine.csv",
+        "screening.json",
+    ]
+
+
+def test_what_the_cohort_has_is_not_taken_again(made: Screened) -> None:
+    reasons = made.quarantine.set_index("ecg_id")["reason"]
+    assert {reasons[str(ecg_id)] for ecg_id in made.known} == {Reason.DUPLICATE_ECG_ID}
+    assert {reasons[str(ecg_id)] for ecg_id in made.elsewhere} == {Reason.PATIENT_IN_TWO_FOLDS}
+    assert made.known
+    assert made.elsewhere
+
+
+def test_no_patient_is_in_another_fold_than_before(made: Screened) -> None:
+    fold_of = (
+        pd.read_parquet(made.stages / "ingest" / "records.parquet").groupby("patient_id")["fold"].first()
+    )
+    table = pd.read_csv(made.batch / "ptbxl_database.csv").set_index("ecg_id")
+    accepted = table.loc[made.accepted["ecg_id"]]
+    before = accepted["patient_id"].astype(int).map(fold_of)
+    both = before.notna()
+    assert (before[both] == accepted["strat_fold"][both]).all()
+
+
+@pytest.mark.parametrize("fault", FOUND_AS)
+def test_faults_are_quarantined(made: Screened, fault: str) -> None:
+    faults = made.faults
+    ids = faults.loc[faults["fault"] == fault, "ecg_id"]
+    reasons = made.quarantine.set_index("ecg_id")["reason"].reindex(ids)
+    assert len(ids) >= 10
+    assert reasons.notna().mean() >= 0.9
+    assert (reasons == FOUND_AS[fault]).mean() >= 0.8
+
+
+def test_sound_records_are_accepted(made: Screened) -> None:
+    came = pd.read_csv(made.batch / "ptbxl_database.csv", dtype=str)["ecg_id"]
+    sound = set(came) - set(made.faults["ecg_id"]) - {str(k) for k in made.known | made.elsewhere}
+    assert np.mean([ecg_id in set(made.accepted["ecg_id"].astype(str)) for ecg_id in sound]) > 0.85
+
+
+def test_that_more_is_refused_than_usual_is_a_drift(made: Screened) -> None:
+    drift = pd.read_csv(made.out / "drift.csv")
+    of_all = drift[(drift["feature"] == "refused") & (drift["device"] == "all")]
+    (refused,) = of_all.to_dict("records")
+    assert refused["drifted"]
+    assert refused["psi"] > 0.2
+    found = json.loads((made.out / "screening.json").read_text())
+    assert "refused (all)" in found["drifted"]
+    assert len(found["drifted"]) == drift["drifted"].sum()
+    assert {"device", "amplitude_mv", "noise_mv", "heart_rate", "confidence", "focus", *SUPERCLASSES} <= set(
+        drift["feature"]
+    )
+
+
+def test_the_same_again_is_the_same_bytes(made: Screened, tmp_path: Path) -> None:
+    drift = read_params(CODE_ROOT / "params.yaml").retrain.drift
+    screen(made.batch, made.reference(small(drift)), tmp_path, INGEST, small(drift))
+    for file in made.out.iterdir():
+        assert (tmp_path / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+def test_a_folder_that_is_no_batch_is_one_sentence(made: Screened, tmp_path: Path) -> None:
+    drift = read_params(CODE_ROOT / "params.yaml").retrain.drift
+    (tmp_path / "none").mkdir()
+    (tmp_path / "out").mkdir()
+    with pytest.raises(InputError, match=r"ptbxl_database\.csv does not exist"):
+        screen(tmp_path / "none", made.reference(small(drift)), tmp_path / "out", INGEST, small(drift))
+    assert not any((tmp_path / "out").iterdir())
