@@ -7,7 +7,7 @@ from recordings import ecg
 from veribeat.conventions import LEADS
 from veribeat.counterfactual.edits import all_of
 from veribeat.counterfactual.plausibility import joint_jump, limb_lead_residual
-from veribeat.counterfactual.wave_edits import INDEPENDENT, WaveEdits, wave_edits
+from veribeat.counterfactual.wave_edits import INDEPENDENT, QueryBeat, WaveEdits, query_beat, wave_edits
 from veribeat.signal.median_beat import AFTER, BEFORE, median_beat
 from veribeat.signal.stored_units import from_units, to_units
 from veribeat.signal.waves import WAVES
@@ -30,8 +30,14 @@ def donor() -> np.ndarray:
     return changed
 
 
+def beat(peaks: np.ndarray = PEAKS) -> QueryBeat:
+    found = query_beat(QUERY, peaks)
+    assert found is not None
+    return found
+
+
 def edits() -> WaveEdits:
-    made = wave_edits(QUERY, PEAKS, donor(), PEAKS)
+    made = wave_edits(beat(), donor(), PEAKS)
     assert made is not None
     return made
 
@@ -117,7 +123,7 @@ def test_changes_name_wave_lead_time_and_size() -> None:
 
 def test_a_donor_at_another_heart_rate_gives_its_t_wave_at_the_querys() -> None:
     slow = np.repeat(donor(), 2, axis=0)[:1000]  # half the rate, everything twice as long
-    made = wave_edits(QUERY, PEAKS, slow, PEAKS[:6] * 2)
+    made = wave_edits(beat(), slow, PEAKS[:6] * 2)
     assert made is not None
     (whole,) = made.apply(all_of(made))
     t_wave = median_beat(whole, INNER)[BEFORE + 15 : BEFORE + 60, LEADS.index("V3")]
@@ -127,6 +133,6 @@ def test_a_donor_at_another_heart_rate_gives_its_t_wave_at_the_querys() -> None:
 
 def test_without_beats_there_are_no_edits() -> None:
     nothing = PEAKS[:0]
-    assert wave_edits(QUERY, nothing, donor(), PEAKS) is None
-    assert wave_edits(QUERY, PEAKS, donor(), nothing) is None
-    assert wave_edits(QUERY, PEAKS[3:4], donor(), PEAKS) is not None
+    assert query_beat(QUERY, nothing) is None
+    assert wave_edits(beat(), donor(), nothing) is None
+    assert wave_edits(beat(PEAKS[3:4]), donor(), PEAKS) is not None

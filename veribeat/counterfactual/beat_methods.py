@@ -6,16 +6,17 @@ beat alike. A very sparse counterfactual found along gradients may deceive the m
 that is why the second one's edits are waves.
 """
 
+from collections.abc import Sequence
+
 from veribeat.black_box import DifferentiableModel
 from veribeat.counterfactual.beat_alignment import align_beats
 from veribeat.counterfactual.edits import Edits
 from veribeat.counterfactual.query import Counterfactual, Donors, Query
 from veribeat.counterfactual.search import Found, search
 from veribeat.counterfactual.segment_edits import SegmentEdits
-from veribeat.counterfactual.sparse import Signal
 from veribeat.counterfactual.targets import Labels
 from veribeat.counterfactual.trial import SearchSettings
-from veribeat.counterfactual.wave_edits import WaveEdits, wave_edits
+from veribeat.counterfactual.wave_edits import WaveEdits, query_beat, wave_edits
 
 BEAT_METHODS = ("beat_sparse", "wave_sparse")
 """Names of the methods."""
@@ -60,9 +61,7 @@ def beat_counterfactual(
         ways = {"": _aligned_segments, UNALIGNED: _segments}
     tried: list[tuple[Found, int, Edits, str]] = []
     for note, make in ways.items():
-        edits = {
-            int(place): made for place in places if (made := make(query, donors, int(place))) is not None
-        }
+        edits = make(query, donors, [int(place) for place in places])
         if not edits:
             continue
         found = search(list(edits.values()), target, model, settings, workers)
@@ -91,14 +90,25 @@ def beat_counterfactual(
     )
 
 
-def _waves(query: Query, donors: Donors, place: int) -> Edits | None:
-    return wave_edits(query.signal_mv, query.r_peaks, donors.records.signals_mv[place], donors.peaks(place))
+def _waves(query: Query, donors: Donors, places: Sequence[int]) -> dict[int, Edits]:
+    beat = query_beat(query.signal_mv, query.r_peaks)
+    if beat is None:
+        return {}
+    made = {
+        place: wave_edits(beat, donors.records.signals_mv[place], donors.peaks(place)) for place in places
+    }
+    return {place: edits for place, edits in made.items() if edits is not None}
 
 
-def _aligned_segments(query: Query, donors: Donors, place: int) -> Edits | None:
-    aligned: Signal | None = align_beats(donors.records.signals_mv[place], donors.peaks(place), query.r_peaks)
-    return None if aligned is None else SegmentEdits(query.signal_mv, aligned)
+def _aligned_segments(query: Query, donors: Donors, places: Sequence[int]) -> dict[int, Edits]:
+    aligned = {
+        place: align_beats(donors.records.signals_mv[place], donors.peaks(place), query.r_peaks)
+        for place in places
+    }
+    return {
+        place: SegmentEdits(query.signal_mv, donor) for place, donor in aligned.items() if donor is not None
+    }
 
 
-def _segments(query: Query, donors: Donors, place: int) -> Edits:
-    return SegmentEdits(query.signal_mv, donors.records.signals_mv[place])
+def _segments(query: Query, donors: Donors, places: Sequence[int]) -> dict[int, Edits]:
+    return {place: SegmentEdits(query.signal_mv, donors.records.signals_mv[place]) for place in places}

@@ -171,8 +171,7 @@ def _refine(candidate: _Candidate, trial: Trial) -> _Candidate:
 
 def _candidate(edits: Edits, donor: int, chosen: Chosen, demanded: float, trial: Trial) -> _Candidate:
     (signal,) = edits.apply(chosen[None])
-    own = float(trial.own_margins(signal[None])[0])
-    margin = min(own, float(trial.shifted_margins(signal[None])[0]))
+    own, margin = trial.verified(signal)
     return _Candidate(
         edits, donor, chosen, signal, demanded, own, margin, margin >= trial.settings.margin, trial.forwards
     )

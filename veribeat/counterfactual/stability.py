@@ -31,7 +31,7 @@ def shifted(signal_mv: Signal, shifts: Sequence[int]) -> Signal:
     The first or last sample is repeated where the shifted signal has none.
     """
     last = len(signal_mv) - 1
-    taken_from = np.clip(np.arange(last + 1) - np.array(shifts)[:, None], 0, last)
+    taken_from = np.clip(np.arange(last + 1) - np.array(shifts, dtype=np.int64)[:, None], 0, last)
     moved: Signal = signal_mv[taken_from]
     return moved
 

@@ -56,6 +56,13 @@ class Trial:
         margins: NDArray[np.float64] = self.own_margins(np.concatenate(copies)).reshape(len(signals_mv), -1)
         return np.asarray(margins.min(axis=1))
 
+    def verified(self, signal_mv: Signal) -> tuple[float, float]:
+        """The margin of a candidate (T, 12), and the smallest of it and its shifted copies."""
+        margins = self.own_margins(
+            np.concatenate([signal_mv[None], shifted(signal_mv, self.settings.shifts)])
+        )
+        return float(margins[0]), float(margins.min())
+
     def first_reached(self, candidates: Signal, margins: NDArray[np.float64]) -> int | None:
         """The first candidate (N, T, 12) that reaches the target, copies included; None without one."""
         places = np.flatnonzero(margins >= self.margin)

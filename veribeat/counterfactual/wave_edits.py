@@ -116,36 +116,48 @@ class WaveEdits:
         return placed
 
 
-def wave_edits(
-    query_mv: Signal,
-    query_peaks: NDArray[np.integer],
-    donor_mv: Signal,
-    donor_peaks: NDArray[np.integer],
-) -> WaveEdits | None:
-    """The edits that take the median beat of a query to that of a donor; None where either has no R-peak.
+@dataclass(frozen=True)
+class QueryBeat:
+    """The median beat (111, 12) in mV of a query (T, 12), the same towards every donor, with its R-peaks and waves."""
+
+    query_mv: Signal
+    r_peaks: NDArray[np.int64]
+    rr: float
+    beat_mv: NDArray[np.float64]
+    waves: Waves
+
+
+def query_beat(query_mv: Signal, r_peaks: NDArray[np.integer]) -> QueryBeat | None:
+    """The median beat of a query (T, 12) in mV, leads in the order of LEADS; None without an R-peak."""
+    if not len(r_peaks):
+        return None
+    rr = median_rr(r_peaks)
+    beat = median_beat(query_mv, r_peaks)
+    return QueryBeat(query_mv, r_peaks.astype(np.int64), rr, beat, find_waves(beat, rr))
+
+
+def wave_edits(query: QueryBeat, donor_mv: Signal, donor_peaks: NDArray[np.integer]) -> WaveEdits | None:
+    """The edits that take the median beat of a query to that of a donor; None where the donor has no R-peak.
 
     The donor's beat is seen at the query's heart rate: its QRS complex as it is, what follows stretched by the square
     root of the ratio of RR intervals (Bazett). Both are taken from their own isoelectric level before the QRS complex,
     and the bounds of each wave hold that of both.
 
     Args:
-        query_mv: (T, 12) in mV, leads in the order of LEADS.
-        query_peaks: samples of its R-peaks.
-        donor_mv: (T, 12).
-        donor_peaks: of the donor.
+        query: from `query_beat`.
+        donor_mv: (T, 12) in mV, leads in the order of LEADS.
+        donor_peaks: samples of its R-peaks.
     """
-    if not len(query_peaks) or not len(donor_peaks):
+    if not len(donor_peaks):
         return None
-    rr = median_rr(query_peaks)
-    own = median_beat(query_mv, query_peaks)
-    other = median_beat(donor_mv, donor_peaks, np.sqrt(median_rr(donor_peaks) / rr))
-    waves = _both(find_waves(own, rr), find_waves(other, rr), rr)
-    difference = _from_isoelectric(other, waves) - _from_isoelectric(own, waves)
+    other = median_beat(donor_mv, donor_peaks, np.sqrt(median_rr(donor_peaks) / query.rr))
+    waves = _both(query.waves, find_waves(other, query.rr), query.rr)
+    difference = _from_isoelectric(other, waves) - _from_isoelectric(query.beat_mv, waves)
     weights = _weights(waves)
     shapes = np.einsum("wt,tl,lm->wltm", weights, difference[:, _COLUMNS], _FOLLOWING)
     return WaveEdits(
-        query_mv,
-        query_peaks.astype(np.int64),
+        query.query_mv,
+        query.r_peaks,
         waves,
         shapes.reshape(-1, *difference.shape),
     )

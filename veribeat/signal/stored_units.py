@@ -11,8 +11,10 @@ LIMITS = np.iinfo(np.int16)
 def to_units(signals_mv: NDArray[np.floating]) -> NDArray[np.int16]:
     """Signals in mV, any shape, rounded to int16 units; beyond +-32.767 mV they are clipped."""
     # in float64, in which the product of a float32 and 1000 is exact
-    units = np.rint(np.multiply(signals_mv, UNITS_PER_MV, dtype=np.float64))
-    clipped: NDArray[np.int16] = np.clip(units, LIMITS.min, LIMITS.max).astype(np.int16)
+    units = np.asarray(np.multiply(signals_mv, UNITS_PER_MV, dtype=np.float64))
+    np.rint(units, out=units)
+    np.clip(units, LIMITS.min, LIMITS.max, out=units)
+    clipped: NDArray[np.int16] = units.astype(np.int16)
     return clipped
 
 
