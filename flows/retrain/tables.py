@@ -1,0 +1,221 @@
+"""The tables of the retraining page and of the terminal."""
+
+import math
+from collections.abc import Sequence
+from itertools import chain
+
+from flows.report.result_table import ResultTable
+from flows.report.texts import number
+from flows.retrain.findings import Findings, Meeting
+
+MOST_DRIFTED = 15
+"""Rows per update in the table of drift."""
+
+
+def updates_table(found: Sequence[Findings]) -> ResultTable:
+    """What each update took, found and decided."""
+    rows = tuple(
+        (
+            each.update.name,
+            _minute(each.update.began),
+            each.update.kind,
+            batches(each),
+            *_counts(each),
+            drift(each),
+            decided(each),
+            why(each),
+        )
+        for each in reversed(found)
+    )
+    columns = ("update", "began, UTC", "kind", "batches", "records accepted", "quarantined")
+    note = (
+        "The last one first. A first champion and a rollback have no batch; a batch that cannot be read, or came"
+        " before, is not screened. Drift: features of the batch that differ from the records learnt from."
+    )
+    return ResultTable("Updates", (*columns, "drift", "decision", "why"), rows, note)
+
+
+def scores_table(found: Sequence[Findings]) -> ResultTable:
+    """Macro-F1 of both models, set by set, for the updates that trained a challenger."""
+    rows = []
+    for each in reversed(found):
+        if not each.meetings:
+            continue
+        cells = [each.update.name]
+        for name in ("reference", "unseen"):
+            met = each.meetings.get(name)
+            cells += ("", "", "") if met is None else (*both(met), _difference(met))
+        new = each.meetings.get("new")
+        rows.append((*cells, "" if new is None else number(new.champion), outcome(each)))
+    columns = chain.from_iterable(
+        (f"{name}: champion", "challenger", "difference") for name in ("reference", "unseen")
+    )
+    without = [each.update.name for each in found if not each.meetings]
+    note = "Difference: challenger minus champion, in brackets its interval over patients."
+    if without:
+        note += f" Without scores, because nothing was trained: {', '.join(without)}."
+    return ResultTable("Macro-F1", ("update", *columns, "new: champion", "challenger is"), tuple(rows), note)
+
+
+def drift_table(found: Sequence[Findings]) -> ResultTable:
+    """What drifted, update by update, the largest index first."""
+    rows, compared, cut = [], 0, False
+    for each in reversed(found):
+        of_update = []
+        for screened in each.screened:
+            compared += len(screened.drift)
+            of_update += [
+                (row["psi"], row["p_adjusted"], str(row["feature"]), str(row["device"]), screened.batch)
+                for row in screened.drift[screened.drift["drifted"]].to_dict("records")
+            ]
+        of_update.sort(key=lambda row: -row[0])
+        cut |= len(of_update) > MOST_DRIFTED
+        rows += [
+            (feature, device, number(psi, 3), _small(p), each.update.name, batch)
+            for psi, p, feature, device, batch in of_update[:MOST_DRIFTED]
+        ]
+    if not compared:
+        return ResultTable("No batch has been compared with the records learnt from yet", (), ())
+    note = f"Of {compared:,} comparisons; all are in updates/UPDATE/screening/BATCH/drift.csv."
+    if cut:
+        note += f" Of an update the {MOST_DRIFTED} with the largest index are shown."
+    title = "What drifted" if rows else "No feature has drifted"
+    columns = ("feature", "device", "psi", "corrected p", "update", "batch")
+    return ResultTable(title, columns, tuple(rows), note)
+
+
+def limits_table(found: Sequence[Findings]) -> ResultTable:
+    """The limits of acceptance of the last update that trained a challenger."""
+    judged = [each for each in found if each.acceptance]
+    if not judged:
+        return ResultTable("No challenger has been judged yet", (), ())
+    last = judged[-1]
+    rows = tuple(
+        (
+            str(row["limit"]),
+            str(row["scope"]),
+            number(row["champion"]),
+            number(row["challenger"]),
+            _difference(Meeting(*(row[name] for name in Meeting.__annotations__))),
+            f"{row['bound']:g}",
+            "yes" if row["kept"] else "no",
+        )
+        for row in last.acceptance
+    )
+    note = (
+        "A loss is kept to if the lower end of the interval is not below the bound; the others are held against the"
+        " challenger's own value."
+    )
+    if last is not found[-1]:
+        note += f" No challenger was judged in update {found[-1].update.name}, the last one."
+    columns = ("limit", "scope", "champion", "challenger", "difference", "bound", "kept")
+    return ResultTable(f"Limits of acceptance, update {last.update.name}", columns, rows, note)
+
+
+def terminal_table(found: Sequence[Findings]) -> ResultTable:
+    """A row per update with what fits a terminal."""
+    rows = []
+    for each in found:
+        accepted, quarantined = _counts(each)
+        pairs = [
+            " to ".join(filter(None, both(each.meetings[name]))) if name in each.meetings else ""
+            for name in ("reference", "unseen")
+        ]
+        new = each.meetings.get("new")
+        rows.append(
+            (
+                each.update.name,
+                each.update.kind,
+                batches(each, nothing=""),
+                f"{accepted} / {quarantined}" if accepted else "",
+                *pairs,
+                "" if new is None else number(new.champion),
+                drift(each),
+                decided(each),
+                why(each),
+            )
+        )
+    columns = ("update", "kind", "batches", "accepted / quarantined", "reference", "unseen", "new")
+    note = (
+        "Reference, unseen: macro-F1 from champion to challenger; new: the champion's on the batch, which it had not"
+        " learnt from."
+    )
+    return ResultTable("Updates", (*columns, "drift", "decision", "why"), tuple(rows), note)
+
+
+def batches(each: Findings, nothing: str = "no batch") -> str:
+    """Names of its batches; those that an accepted update held back are marked."""
+    decision = each.update.decision
+    held = decision.held if decision is not None and decision.accepted else ()
+    names = [f"{batch.name} (held)" if batch.name in held else batch.name for batch in each.update.batches]
+    return ", ".join(names) or nothing
+
+
+def drift(each: Findings) -> str:
+    """Features that drifted, with the number of devices or groups in which they did."""
+    if not each.screened:
+        return "not screened" if each.update.batches else ""
+    counts: dict[str, int] = {}
+    for screened in each.screened:
+        for feature in screened.drift.loc[screened.drift["drifted"], "feature"]:
+            counts[feature] = counts.get(feature, 0) + 1
+    return ", ".join(f"{name} ({n})" if n > 1 else name for name, n in counts.items()) or "none"
+
+
+def outcome(each: Findings) -> str:
+    """In a word."""
+    decision = each.update.decision
+    if decision is None:
+        return "not decided yet"
+    if each.update.kind == "rollback":
+        return "rolled back"
+    return "accepted" if decision.accepted else "refused"
+
+
+def decided(each: Findings) -> str:
+    """The outcome, and who is champion by it."""
+    decision = each.update.decision
+    if decision is None:
+        return "not decided yet"
+    if each.update.kind == "rollback":
+        return f"rolled back to {decision.release}"
+    if decision.accepted:
+        return f"accepted: release {decision.release}"
+    champion = each.update.champion
+    return "refused: no champion yet" if champion is None else f"refused: {champion} stays"
+
+
+def why(each: Findings) -> str:
+    """The reasons of its decision in full."""
+    decision = each.update.decision
+    if decision is None:
+        return each.update.reason
+    return "; ".join(decision.reasons) or ("all limits are kept" if decision.accepted else "")
+
+
+def both(met: Meeting) -> tuple[str, str]:
+    """Champion and challenger."""
+    return number(met.champion), number(met.challenger)
+
+
+def _counts(each: Findings) -> tuple[str, str]:
+    if not each.screened:
+        return "", ""
+    accepted = sum(screened.accepted for screened in each.screened)
+    return str(accepted), str(sum(each.quarantined.values()))
+
+
+def _difference(met: Meeting) -> str:
+    """Without words or a plus sign in the brackets, so that the page takes it for a number."""
+    if math.isnan(met.difference):
+        return ""
+    return f"{met.difference:+.4f} ({met.low:.4f}, {met.high:.4f})"
+
+
+def _small(p: float) -> str:
+    return "" if math.isnan(p) else "<0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def _minute(time: str) -> str:
+    """Such as "2026-11-26 21:48" for ISO 8601."""
+    return time[:16].replace("T", " ")
