@@ -65,7 +65,7 @@ def retraining_pictures(found: Sequence[Findings], place: Workspace) -> dict[str
                 params.retrain.most_quarantined,
                 banner,
             ),
-            f"Bars per update: share of the new records quarantined ({', '.join(totals) or 'none screened'}), by reason;"
+            f"Bars per update: share of the new records quarantined ({', '.join(totals) or 'none'}), by reason;"
             " below, share of the training records excluded by the selection.",
             f"What was not learnt from, by update.{only}",
         )

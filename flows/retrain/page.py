@@ -18,6 +18,7 @@ from flows.retrain.findings import Findings, read_findings
 from flows.retrain.inbox import HELD, INBOX, names_in
 from flows.retrain.ledger import champion_of, write_whole
 from flows.retrain.tables import (
+    OUTCOMES,
     drift_table,
     limits_table,
     outcome,
@@ -117,15 +118,17 @@ def _champion(place: Workspace, found: Sequence[Findings]) -> str:
         if each.update.decision is not None and each.update.decision.release == release
     )
     time = made.ended or made.began
-    by = {"first": "the first one", "update": "an update", "rollback": "a rollback"}[made.kind]
-    return f"Release {release} is champion since {time[:16].replace('T', ' ')} UTC, by update {made.name} ({by})."
+    how = {
+        "first": "the first champion",
+        "update": "accepted as a challenger",
+        "rollback": f"put back by update {made.name}, a rollback",
+    }[made.kind]
+    return f"Release {release} is champion since {time[:16].replace('T', ' ')} UTC: {how}."
 
 
 def _outcomes(found: Sequence[Findings]) -> str:
     counts = Counter(outcome(each) for each in found)
-    parts = [f"{counts[name]} {name}" for name in ("accepted", "refused", "rolled back")]
-    if counts["not decided yet"]:
-        parts.append(f"{counts['not decided yet']} not decided yet")
+    parts = [f"{count} {name}" for name in OUTCOMES if (count := counts[name])]
     total = len(found)
     return f"{total} update{'s' if total > 1 else ''}: {listed(parts)}; where one is refused, the champion is kept."
 

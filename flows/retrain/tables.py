@@ -8,6 +8,9 @@ from flows.report.result_table import ResultTable
 from flows.report.texts import number
 from flows.retrain.findings import Findings, Meeting
 
+OUTCOMES = ("accepted", "refused", "rolled back", "not decided yet")
+"""How updates end."""
+
 MOST_DRIFTED = 15
 """Rows per update in the table of drift."""
 
