@@ -54,7 +54,7 @@ def make_workspace(path: Path, *, simulated: bool = True) -> Workspace:
 
 
 def make_updates(place: Workspace) -> None:
-    """Seven updates: first, accepted, refused by a limit, refused unscreened, rollback, accepted in part, unfinished."""
+    """First, accepted, refused by a limit, refused unscreened, rollback, accepted in part, unfinished."""
     make_update(
         place, "first", (), None, {"reference": (None, 0.700), "unseen": (None, 0.710)}, accepted=True
     )

@@ -108,10 +108,8 @@ def read_findings(workspace: Path) -> tuple[Findings, ...]:
 
 
 def _drift(file: Path) -> pd.DataFrame:
-    """The columns that are shown; a feature of which it is compared how often it is missing counts as its own."""
+    """The columns that are shown."""
     table = pd.read_csv(file, dtype={"feature": str, "device": str, "drifted": str}, keep_default_na=False)
-    if "kind" in table:
-        table["feature"] = table["feature"].where(table["kind"] != "missing", table["feature"] + ", missing")
     for name in ("psi", "p_adjusted"):
         table[name] = pd.to_numeric(table[name], errors="coerce")
     table["drifted"] = table["drifted"] == "True"

@@ -130,7 +130,8 @@ def _outcomes(found: Sequence[Findings]) -> str:
     counts = Counter(outcome(each) for each in found)
     parts = [f"{count} {name}" for name in OUTCOMES if (count := counts[name])]
     total = len(found)
-    return f"{total} update{'s' if total > 1 else ''}: {listed(parts)}; where one is refused, the champion is kept."
+    kept = " A refused one leaves the champion as it is." if counts["refused"] else ""
+    return f"{total} update{'s' if total > 1 else ''}: {listed(parts)}.{kept}"
 
 
 def _reading(place: Workspace) -> tuple[str, ...]:

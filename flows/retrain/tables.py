@@ -56,7 +56,7 @@ def scores_table(found: Sequence[Findings]) -> ResultTable:
     without = [each.update.name for each in found if not each.meetings]
     note = "Difference: challenger minus champion, in brackets its interval over patients."
     if without:
-        note += f" Without scores, because nothing was trained: {', '.join(without)}."
+        note += f" Without scores, because no challenger was judged: {', '.join(without)}."
     return ResultTable("Macro-F1", ("update", *columns, "new: champion", "challenger is"), tuple(rows), note)
 
 
@@ -79,7 +79,11 @@ def drift_table(found: Sequence[Findings]) -> ResultTable:
         ]
     if not compared:
         return ResultTable("No batch has been compared with the records learnt from yet", (), ())
-    note = f"Of {compared:,} comparisons; all are in updates/UPDATE/screening/BATCH/drift.csv."
+    note = (
+        f"Of {compared:,} comparisons; all are in updates/UPDATE/screening/BATCH/drift.csv. The feature 'refused' is"
+        " the share of records that are not accepted; embedding, confidence and focus are what the champion makes of the"
+        " records."
+    )
     if cut:
         note += f" Of an update the {MOST_DRIFTED} with the largest index are shown."
     title = "What drifted" if rows else "No feature has drifted"

@@ -199,7 +199,7 @@ def unused_over_updates(
         if bounds:
             _limit(lower, bounds[-1], "limit")
         lower.set_title("Excluded by the selection, share of the training records", fontsize=9)
-        _say_missing(lower, places, np.array([share is None for share in excluded]), "no training")
+        _say_missing(lower, places, np.array([share is None for share in excluded]), "not judged")
         for axes in (upper, lower):
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
             axes.grid(visible=False, axis="x")
