@@ -81,8 +81,8 @@ def drift_table(found: Sequence[Findings]) -> ResultTable:
         return ResultTable("No batch has been compared with the records learnt from yet", (), ())
     note = (
         f"Of {compared:,} comparisons; all are in updates/UPDATE/screening/BATCH/drift.csv. The feature 'refused' is"
-        " the share of records that are not accepted; embedding, confidence and focus are what the champion makes of the"
-        " records."
+        " the share of records that are not accepted; embedding, confidence and focus are what the champion makes of"
+        " the records."
     )
     if cut:
         note += f" Of an update the {MOST_DRIFTED} with the largest index are shown."
