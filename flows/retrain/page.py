@@ -110,7 +110,7 @@ def _champion(place: Workspace, found: Sequence[Findings]) -> str:
         return NOTHING
     release = champion_of(place.path)
     if release is None:
-        return "There is no champion yet: no update was accepted. 'veribeat retrain' tries again."
+        return "There is no champion yet: no accepted update has a complete release. 'veribeat retrain' trains one."
     # The decision counts from the moment it is made, but only the end of its update has a time.
     made = next(
         each.update

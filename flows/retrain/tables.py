@@ -32,8 +32,9 @@ def updates_table(found: Sequence[Findings]) -> ResultTable:
     )
     columns = ("update", "began, UTC", "kind", "batches", "records accepted", "quarantined")
     note = (
-        "The last one first. A first champion and a rollback have no batch; a batch that cannot be read, or came"
-        " before, is not screened. Drift: features of the batch that differ from the records learnt from."
+        "The last one first; one that is accepted makes the release of its number champion. A first champion and a"
+        " rollback have no batch; a batch that cannot be read, or came before, is not screened. Drift: features of the"
+        " batch that differ from the records learnt from, in brackets in how many comparisons."
     )
     return ResultTable("Updates", (*columns, "drift", "decision", "why"), rows, note)
 
@@ -159,7 +160,7 @@ def batches(each: Findings, nothing: str = "no batch") -> str:
 
 
 def drift(each: Findings) -> str:
-    """Features that drifted, with the number of devices or groups in which they did."""
+    """Features that drifted, and in how many comparisons, by device and batch, if in more than one."""
     if not each.screened:
         return "not screened" if each.update.batches else ""
     counts: dict[str, int] = {}
@@ -180,14 +181,14 @@ def outcome(each: Findings) -> str:
 
 
 def decided(each: Findings) -> str:
-    """The outcome, and who is champion by it."""
+    """The outcome, and who is champion by it where that is not the release of its own number."""
     decision = each.update.decision
     if decision is None:
         return "not decided yet"
     if each.update.kind == "rollback":
         return f"rolled back to {decision.release}"
     if decision.accepted:
-        return f"accepted: release {decision.release}"
+        return "accepted"
     champion = each.update.champion
     return "refused: no champion yet" if champion is None else f"refused: {champion} stays"
 

@@ -81,8 +81,8 @@ def test_each_kind_of_update_is_shown_with_what_it_has(place: Workspace) -> None
     table = updates_table(read_findings(place.path))
     rows = {row[0]: row[2:] for row in table.rows}
     assert rows == {
-        "0001": ("first", "no batch", "", "", "", "accepted: release 0001", "all limits are kept"),
-        "0002": ("update", "batch-01", "986", "14", "none", "accepted: release 0002", "all limits are kept"),
+        "0001": ("first", "no batch", "", "", "", "accepted", "all limits are kept"),
+        "0002": ("update", "batch-01", "986", "14", "none", "accepted", "all limits are kept"),
         "0003": (
             *("update", ODD_NAME, "764", "236", "refused (2), noise (2)", "refused: 0002 stays"),
             "f1_macro_loss of all is -0.030000, and the limit -0.010000",
@@ -93,7 +93,7 @@ def test_each_kind_of_update_is_shown_with_what_it_has(place: Workspace) -> None
         ),
         "0005": ("rollback", "no batch", "", "", "", "rolled back to 0001", "it misses MI & HYP"),
         "0006": (
-            *("update", "batch-04, batch-05 (held)", "1300", "700", "none", "accepted: release 0006"),
+            *("update", "batch-04, batch-05 (held)", "1300", "700", "none", "accepted"),
             "batch-05: 70% of its 1000 records are quarantined (limit 50%)",
         ),
         "0007": ("update", "batch-06", "", "", "not screened", "not decided yet", ""),

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import PercentFormatter
+from numpy.typing import NDArray
 
 from veribeat.plots.losses import ARM_COLOURS
 from veribeat.plots.style import GREY, add_banner, drawing, new_figure
@@ -68,10 +69,13 @@ def scores_over_updates(
                 if point.rollback is not None:
                     axes.axvline(place, color=ROLLBACK_COLOUR, linewidth=1.2, linestyle=(0, (4, 2)))
                 elif both and name in point.challenger:
-                    _challenger(axes, place, point, name)
+                    _challenger(axes, place, point, name, markersize=6 if len(points) <= FEW else 4)
             axes.set_title(f"{name} records", fontsize=9)
             if not places and not any(both and name in point.challenger for point in points):
                 axes.text(0.5, 0.5, "no score yet", transform=axes.transAxes, ha="center", color=GREY)
+        for place, point in enumerate(points):
+            if point.rollback is not None:
+                _say(panels[0], place, f"back to {point.rollback}", ROLLBACK_COLOUR)
         _name_updates(panels[-1], [point.name for point in points])
         figure.supylabel(quality, fontsize=9)
         figure.legend(handles=_legend(points), loc="outside lower center", ncols=2)
@@ -79,7 +83,7 @@ def scores_over_updates(
     return figure
 
 
-def _challenger(axes: Axes, place: int, point: UpdatePoint, name: str) -> None:
+def _challenger(axes: Axes, place: int, point: UpdatePoint, name: str, markersize: float) -> None:
     beside = place + 0.12  # of the champion, which it would cover
     if name in point.interval and name in point.champion:
         ends = [point.champion[name] + end for end in point.interval[name]]
@@ -89,7 +93,7 @@ def _challenger(axes: Axes, place: int, point: UpdatePoint, name: str) -> None:
         point.challenger[name],
         color=CHALLENGER_COLOUR,
         marker="D",
-        markersize=6,
+        markersize=markersize,
         markerfacecolor=CHALLENGER_COLOUR if point.accepted else "white",
         zorder=4,
     )
@@ -234,20 +238,26 @@ def _limit(axes: Axes, value: float, name: str) -> None:
     )
 
 
-def _say_missing(axes: Axes, places: np.ndarray, missing: np.ndarray, what: str) -> None:
+def _say_missing(axes: Axes, places: NDArray[np.int64], missing: NDArray[np.bool_], what: str) -> None:
     """So that nothing to measure is not taken for zero."""
     for place in places[missing]:
-        axes.text(
-            place,
-            0.03,
-            what,
-            transform=axes.get_xaxis_transform(),
-            rotation=90,
-            ha="center",
-            va="bottom",
-            fontsize=7,
-            color=GREY,
-        )
+        _say(axes, place, what, GREY, ha="center")
+
+
+def _say(axes: Axes, place: float, what: str, colour: str, ha: str = "left") -> None:
+    """Upright, from the lower end of the axes; flush left it leaves room for a line at `place`."""
+    axes.annotate(
+        what,
+        (place, 0.03),
+        (3 if ha == "left" else 0, 0),
+        xycoords=axes.get_xaxis_transform(),
+        textcoords="offset points",
+        rotation=90,
+        ha=ha,
+        va="bottom",
+        fontsize=7,
+        color=colour,
+    )
 
 
 def _width(updates: int) -> float:
