@@ -20,9 +20,14 @@ def waiting(workspace: Path, most: int | None) -> tuple[TakenBatch, ...]:
     Names that begin with a dot are left alone: copy a batch in under such a name, and rename it when it is whole.
     """
     folder = workspace / INBOX
+    return tuple(TakenBatch(name, digest_of(folder / name)) for name in names_in(workspace, INBOX)[:most])
+
+
+def names_in(workspace: Path, where: str) -> list[str]:
+    """What is in INBOX, TAKEN or HELD, sorted; names that begin with a dot are left out."""
+    folder = workspace / where
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    names = [name for name in names if not name.startswith(".")]
-    return tuple(TakenBatch(name, digest_of(folder / name)) for name in names[:most])
+    return [name for name in names if not name.startswith(".")]
 
 
 def digest_of(batch: Path) -> str:

@@ -89,6 +89,11 @@ class Update:
         return str(self._read(TAKEN)["began"])
 
     @property
+    def ended(self) -> str | None:
+        """When, in ISO 8601; None as long as something is left to do."""
+        return str(self._read(DONE)["ended"]) if self.done else None
+
+    @property
     def decision(self) -> Decision | None:
         """None as long as there is none."""
         if not (self.folder / DECISION).is_file():

@@ -1,127 +1,147 @@
-"""retraining.html and the terminal's table: what the updates of a workspace have come to."""
+"""retraining.html: the updates of a workspace, on one page without links outside; and as a table in the terminal."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from flows.report.figures import Picture, data_uri
+from flows.report.figures import Picture
 from flows.report.page import render
 from flows.report.result_table import ResultTable
-from flows.retrain import tables
-from flows.retrain.inbox import HELD, INBOX
-from flows.retrain.ledger import Update, champion_of, updates, write_whole
+from flows.report.texts import folds, listed
+from flows.retrain.figures import retraining_pictures
+from flows.retrain.findings import Findings, read_findings
+from flows.retrain.inbox import HELD, INBOX, names_in
+from flows.retrain.ledger import champion_of, write_whole
+from flows.retrain.tables import (
+    OUTCOMES,
+    drift_table,
+    limits_table,
+    outcome,
+    scores_table,
+    terminal_table,
+    updates_table,
+)
 from flows.workspace import Workspace
-from veribeat.plots.retraining import drift_map, scores_over_updates, unused_shares
-from veribeat.plots.style import SIMULATED_BANNER
-from veribeat.plots.svg import svg_text
 
 PAGE = "retraining.html"
-
-SHOWN = (
-    "update",
-    "batches",
-    "accepted",
-    "quarantined",
-    "reference",
-    "difference",
-    "champion after it",
-    "why",
-)
-"""Columns in the terminal, which is narrow."""
+NOTHING = "There is no update yet: 'veribeat retrain' trains the first champion."
 
 
 @dataclass(frozen=True)
 class RetrainingContent:
-    """All that the page shows."""
+    """All that the page shows; without updates there are neither tables nor pictures."""
 
     name: str
     simulated: bool
-    unfinished: str
+    unfinished: str | None
     summary: tuple[str, ...]
-    tables: tuple[ResultTable, ...]
-    pictures: tuple[Picture, ...]
+    updates: tuple[ResultTable, ...]
+    drift: ResultTable | None
+    limits: ResultTable | None
+    pictures: dict[str, Picture]
+    reading: tuple[str, ...]
 
 
 def write_retraining_page(place: Workspace) -> Path:
-    """Write retraining.html anew from the ledger; returns its path."""
-    known = updates(place.path)
-    simulated = place.params().cohort.simulated
-    unfinished = known[-1].name if known and not known[-1].done and known[-1].decision is None else ""
-    shown = [tables.updates_table(known), tables.drifts(known)] if known else []
-    limits = [table for table in map(tables.acceptance, reversed(known)) if table is not None]
+    """Write retraining.html anew, whole or not at all, from the ledger."""
+    params = place.params()
+    found = read_findings(place.path)
     content = RetrainingContent(
         name=place.path.name,
-        simulated=simulated,
-        unfinished=unfinished,
-        summary=_summary(place, known),
-        tables=(*shown, *limits[:1]),
-        pictures=_pictures(known, SIMULATED_BANNER if simulated else None),
+        simulated=params.cohort.simulated,
+        unfinished=found[-1].update.name if found and not found[-1].update.done else None,
+        summary=summary(place, found),
+        updates=(updates_table(found), scores_table(found)) if found else (),
+        drift=drift_table(found) if found else None,
+        limits=limits_table(found) if found else None,
+        pictures=retraining_pictures(found, place) if found else {},
+        reading=_reading(place),
     )
     page = place.path / PAGE
     write_whole(page, render("retraining.html", content=content))
     return page
 
 
-def show_updates(place: Workspace, console: Console) -> None:
-    """Print a row per update."""
-    rows = tables.update_rows(updates(place.path))
-    if not rows:
-        console.print("There is no update yet.")
-        return
-    shown = Table(*SHOWN)
-    for column in shown.columns:
-        column.overflow = "fold"
-    for row in rows:
-        shown.add_row(*(row[name] for name in SHOWN))
-    console.print(shown)
-
-
-def _summary(place: Workspace, known: Sequence[Update]) -> tuple[str, ...]:
-    champion = champion_of(place.path)
-    sentences = [
-        "There is no champion yet."
-        if champion is None
-        else f"Release {champion} is the champion, in {place.path.name}/releases/{champion}."
-    ]
-    decided = [update for update in known if update.decision is not None]
-    accepted = sum(
-        update.decision.accepted for update in decided if update.decision and update.kind != "rollback"
-    )
-    rollbacks = sum(update.kind == "rollback" for update in decided)
-    refused = len(decided) - accepted - rollbacks
+def summary(place: Workspace, found: Sequence[Findings]) -> tuple[str, ...]:
+    """Who is champion since when, how updates ended, and which batches wait or are held."""
+    sentences = [_champion(place, found)]
+    if found:
+        sentences.append(_outcomes(found))
+    waiting, held = names_in(place.path, INBOX), names_in(place.path, HELD)
     sentences.append(
-        f"Updates so far: {len(known)}; accepted {accepted}, refused {refused}, rolled back {rollbacks}."
+        f"Waiting in {INBOX}/: {listed(waiting)}. 'veribeat retrain' takes what is next."
+        if waiting
+        else f"No batch waits in {INBOX}/."
     )
-    if waiting := tables.names_in(place.path / INBOX):
-        sentences.append(f"Waiting in {INBOX}/: {', '.join(waiting)}.")
-    if held := tables.names_in(place.path / HELD):
+    if held:
         sentences.append(
-            f"Held back in {HELD}/: {', '.join(held)}. Look at why; a batch that is moved to {INBOX}/ is tried again."
+            f"Held in {HELD}/: {listed(held)}. Look why in the table of updates, repair or remove it, and move what is"
+            f" to be tried again back to {INBOX}/."
         )
     return tuple(sentences)
 
 
-def _pictures(known: Sequence[Update], banner: str | None) -> tuple[Picture, ...]:
-    figures: list[tuple[Figure, str]] = []
-    if points := tables.points(known):
-        figures.append(
-            (scores_over_updates(points, banner), "Macro-F1 of champion and challenger, by update.")
-        )
-    drift = tables.drift_table(known)
-    if len(drift):
-        caption = "How far each feature has moved in each update, on the device where it moved farthest."
-        figures.append((drift_map(drift, banner), caption))
-    shares = tables.quarantine_shares(known)
-    if len(shares):
-        caption = "Share of each update's records that were quarantined, and excluded by the selection."
-        figures.append((unused_shares(shares, tables.excluded_shares(known), banner), caption))
-    return tuple(
-        Picture(
-            data_uri("svg+xml", svg_text(figure).encode()), caption, caption, wide=figure.get_figwidth() > 6.5
-        )
-        for figure, caption in figures
+def show_updates(place: Workspace, console: Console) -> None:
+    """Print a row per update."""
+    found = read_findings(place.path)
+    if not found:
+        console.print(NOTHING, highlight=False)
+        return
+    shown = terminal_table(found)
+    table = Table(*shown.columns)
+    for column in table.columns:
+        column.overflow = "fold"
+    for row in shown.rows:
+        table.add_row(*(Text(cell) for cell in row))  # what looks like markup in a batch's name is its name
+    console.print(table)
+    for sentence in (shown.note, *summary(place, found)):
+        console.print(Text(sentence))
+    if place.params().cohort.simulated:
+        console.print("Simulated records: these figures say that the pipeline works, nothing about patients.")
+
+
+def _champion(place: Workspace, found: Sequence[Findings]) -> str:
+    if not found:
+        return NOTHING
+    release = champion_of(place.path)
+    if release is None:
+        return "There is no champion yet: no accepted update has a complete release. 'veribeat retrain' trains one."
+    # The decision counts from the moment it is made, but only the end of its update has a time.
+    made = next(
+        each.update
+        for each in reversed(found)
+        if each.update.decision is not None and each.update.decision.release == release
+    )
+    time = made.ended or made.began
+    how = {
+        "first": "the first champion",
+        "update": "accepted as a challenger",
+        "rollback": f"put back by update {made.name}, a rollback",
+    }[made.kind]
+    return f"Release {release} is champion since {time[:16].replace('T', ' ')} UTC: {how}."
+
+
+def _outcomes(found: Sequence[Findings]) -> str:
+    counts = Counter(outcome(each) for each in found)
+    parts = [f"{count} {name}" for name in OUTCOMES if (count := counts[name])]
+    total = len(found)
+    kept = " A refused one leaves the champion as it is." if counts["refused"] else ""
+    return f"{total} update{'s' if total > 1 else ''}: {listed(parts)}.{kept}"
+
+
+def _reading(place: Workspace) -> tuple[str, ...]:
+    judge = place.params().retrain.judge
+    level = judge.bootstrap.level
+    return (
+        f"The reference records ({folds(judge.reference)}) decide: a challenger is accepted if it keeps to every limit"
+        f" there, and the lower end of a {level:.0%} interval is a one-sided limit of {(1 + level) / 2:.0%}.",
+        f"The unseen records ({folds(judge.unseen)}) decide nothing: they show whether deciding on the reference again"
+        " and again has made the champion fit it.",
+        "New records are what the champion had never seen, so that its score says how well it does on what is to come;"
+        " the challenger has learnt from them, so that its score there would say nothing.",
     )

@@ -1,202 +1,229 @@
-"""The ledger as tables, for the retraining page and the terminal."""
+"""The tables of the retraining page and of the terminal."""
 
-import json
-from collections.abc import Hashable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
-
-import pandas as pd
+import math
+from collections.abc import Sequence
+from itertools import chain
 
 from flows.report.result_table import ResultTable
 from flows.report.texts import number
-from flows.retrain.ledger import Update
-from flows.retrain.steps import EVIDENCE, SCREENING
-from veribeat.plots.retraining import UpdatePoint
+from flows.retrain.findings import Findings, Meeting
 
-NONE = "–"
+OUTCOMES = ("accepted", "refused", "rolled back", "not decided yet")
+"""How updates end."""
 
-
-def screenings(update: Update) -> list[dict[str, Any]]:
-    """What screening.json says of each batch that was screened."""
-    files = sorted((update.folder / SCREENING).glob("*/screening.json"))
-    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+MOST_DRIFTED = 15
+"""Rows per update in the table of drift."""
 
 
-def evidence(update: Update, file: str) -> pd.DataFrame | None:
-    """A table that the decision rests on; None where nothing was trained."""
-    path = update.folder / EVIDENCE / file
-    return pd.read_csv(path) if path.is_file() else None
-
-
-def drift_table(updates: Sequence[Update]) -> pd.DataFrame:
-    """A row per update and feature: update, feature, device, effect, p_adjusted, drifted; the device with most effect.
-
-    A drifted device comes before one that has not; the effect is the stability index less what chance makes of it.
-    """
-    parts = []
-    for update in updates:
-        for file in sorted((update.folder / SCREENING).glob("*/drift.csv")):
-            parts.append(pd.read_csv(file).assign(update=update.name))
-    if not parts:
-        return pd.DataFrame(columns=["update", "feature", "device", "effect", "p_adjusted", "drifted"])
-    table = pd.concat(parts, ignore_index=True)
-    table["feature"] = table["feature"].where(table["kind"] != "missing", table["feature"] + ", missing")
-    table["effect"] = (table["psi"] - table["psi_by_chance"]).clip(lower=0)
-    ordered = table.sort_values(["drifted", "effect"], ascending=False, kind="stable", na_position="last")
-    strongest = ordered.drop_duplicates(["update", "feature"]).sort_index()
-    return strongest[["update", "feature", "device", "effect", "p_adjusted", "drifted"]].reset_index(
-        drop=True
-    )
-
-
-def quarantine_shares(updates: Sequence[Update]) -> pd.DataFrame:
-    """Index update, a column per reason, shares of the records that came."""
-    rows = {}
-    for update in updates:
-        found = screenings(update)
-        if found:
-            total = sum(each["records"] for each in found)
-            reasons = pd.concat([pd.Series(each["quarantined"], dtype=float) for each in found])
-            rows[update.name] = reasons.groupby(level=0).sum() / total
-    return pd.DataFrame(rows).T.fillna(0.0) if rows else pd.DataFrame()
-
-
-def excluded_shares(updates: Sequence[Update]) -> pd.Series:
-    """Index update: the share of the training records that the selection excluded."""
-    found = {}
-    for update in updates:
-        table = evidence(update, "acceptance.csv")
-        if table is not None:
-            for value in table.loc[table["limit"] == "excluded", "challenger"]:
-                found[update.name] = float(value)
-    return pd.Series(found, dtype=float)
-
-
-def points(updates: Sequence[Update]) -> list[UpdatePoint]:
-    """What the figure of scores shows."""
-    shown = []
-    for update in updates:
-        scores = evidence(update, "scores.csv")
-        decision = update.decision
-        if scores is None or decision is None:
-            continue
-        of_f1 = scores[scores["metric"] == "f1_macro"]
-        values = {
-            (str(row["set"]), model): float(row[model])
-            for row in of_f1.to_dict("records")
-            for model in ("champion", "challenger")
-            if pd.notna(row[model])
-        }
-        shown.append(UpdatePoint(update.name, decision.accepted, values))
-    return shown
-
-
-def update_rows(updates: Sequence[Update]) -> list[dict[str, str]]:
-    """A row per update, as text."""
-    rows = []
-    for update in updates:
-        decision, found = update.decision, screenings(update)
-        scores = evidence(update, "scores.csv")
-        drifted = [name for each in found for name in each["drifted"]]
-        rows.append(
-            {
-                "update": update.name,
-                "what": {"first": "first champion", "update": "update", "rollback": "rollback"}[update.kind],
-                "batches": ", ".join(batch.name for batch in update.batches) or NONE,
-                "accepted": str(sum(each["accepted"] for each in found)) if found else NONE,
-                "quarantined": str(sum(each["records"] - each["accepted"] for each in found))
-                if found
-                else NONE,
-                "drift": (", ".join(drifted) or "none") if found else NONE,
-                "champion on new": _score(scores, "new", "champion"),
-                "reference": _score(scores, "reference", "challenger"),
-                "difference": _difference(scores, "reference"),
-                "unseen": _score(scores, "unseen", "challenger"),
-                "difference, unseen": _difference(scores, "unseen"),
-                "champion after it": NONE
-                if decision is None
-                else str(decision.release or update.champion or NONE),
-                "why": "unfinished" if decision is None else "; ".join(decision.reasons) or "all limits kept",
-            }
+def updates_table(found: Sequence[Findings]) -> ResultTable:
+    """What each update took, found and decided."""
+    rows = tuple(
+        (
+            each.update.name,
+            _minute(each.update.began),
+            each.update.kind,
+            batches(each),
+            *_counts(each),
+            drift(each),
+            decided(each),
+            why(each),
         )
-    return rows
-
-
-def updates_table(updates: Sequence[Update]) -> ResultTable:
-    """All updates."""
-    rows = update_rows(updates)
-    columns = tuple(rows[0]) if rows else ("update",)
-    note = (
-        "Macro-F1, of the challenger unless the column says champion; differences are challenger minus champion, with"
-        " the interval that limits are held against."
+        for each in reversed(found)
     )
-    return ResultTable("Updates", columns, tuple(tuple(row.values()) for row in rows), note if rows else "")
+    columns = ("update", "began, UTC", "kind", "batches", "records accepted", "quarantined")
+    note = (
+        "The last one first; one that is accepted makes the release of its number champion. A first champion and a"
+        " rollback have no batch; a batch that cannot be read, or came before, is not screened. Drift: features of the"
+        " batch that differ from the records learnt from, in brackets in how many comparisons."
+    )
+    return ResultTable("Updates", (*columns, "drift", "decision", "why"), rows, note)
 
 
-def acceptance(update: Update) -> ResultTable | None:
-    """The limits that an update was held against; None where nothing was trained."""
-    table = evidence(update, "acceptance.csv")
-    if table is None:
-        return None
+def scores_table(found: Sequence[Findings]) -> ResultTable:
+    """Macro-F1 of both models, set by set, for the updates that trained a challenger."""
+    rows = []
+    for each in reversed(found):
+        if not each.meetings:
+            continue
+        cells = [each.update.name]
+        for name in ("reference", "unseen"):
+            met = each.meetings.get(name)
+            cells += ("", "", "") if met is None else (*both(met), _difference(met))
+        new = each.meetings.get("new")
+        rows.append((*cells, "" if new is None else number(new.champion), outcome(each)))
+    columns = chain.from_iterable(
+        (f"{name}: champion", "challenger", "difference") for name in ("reference", "unseen")
+    )
+    without = [each.update.name for each in found if not each.meetings]
+    note = "Difference: challenger minus champion, in brackets its interval over patients."
+    if without:
+        note += f" Without scores, because no challenger was judged: {', '.join(without)}."
+    return ResultTable("Macro-F1", ("update", *columns, "new: champion", "challenger is"), tuple(rows), note)
+
+
+def drift_table(found: Sequence[Findings]) -> ResultTable:
+    """What drifted, update by update, the largest index first."""
+    rows, compared, cut = [], 0, False
+    for each in reversed(found):
+        of_update = []
+        for screened in each.screened:
+            compared += len(screened.drift)
+            of_update += [
+                (row["psi"], row["p_adjusted"], str(row["feature"]), str(row["device"]), screened.batch)
+                for row in screened.drift[screened.drift["drifted"]].to_dict("records")
+            ]
+        of_update.sort(key=lambda row: -row[0])
+        cut |= len(of_update) > MOST_DRIFTED
+        rows += [
+            (feature, device, number(psi, 3), _small(p), each.update.name, batch)
+            for psi, p, feature, device, batch in of_update[:MOST_DRIFTED]
+        ]
+    if not compared:
+        return ResultTable("No batch has been compared with the records learnt from yet", (), ())
+    note = (
+        f"Of {compared:,} comparisons; all are in updates/UPDATE/screening/BATCH/drift.csv. The feature 'refused' is"
+        " the share of records that are not accepted; embedding, confidence and focus are what the champion makes of"
+        " the records."
+    )
+    if cut:
+        note += f" Of an update the {MOST_DRIFTED} with the largest index are shown."
+    title = "What drifted" if rows else "No feature has drifted"
+    columns = ("feature", "device", "psi", "corrected p", "update", "batch")
+    return ResultTable(title, columns, tuple(rows), note)
+
+
+def limits_table(found: Sequence[Findings]) -> ResultTable:
+    """The limits of acceptance of the last update that trained a challenger."""
+    judged = [each for each in found if each.acceptance]
+    if not judged:
+        return ResultTable("No challenger has been judged yet", (), ())
+    last = judged[-1]
     rows = tuple(
         (
             str(row["limit"]),
             str(row["scope"]),
             number(row["champion"]),
             number(row["challenger"]),
-            _signed(row),
-            number(row["bound"]),
+            _difference(Meeting(*(row[name] for name in Meeting.__annotations__))),
+            f"{row['bound']:g}",
             "yes" if row["kept"] else "no",
         )
-        for row in table.to_dict("records")
+        for row in last.acceptance
     )
-    columns = ("limit", "of", "champion", "challenger", "difference", "bound", "kept")
     note = (
-        "A loss is held against the lower end of the difference, other limits against the challenger's value."
+        "A loss is kept to if the lower end of the interval is not below the bound; the others are held against the"
+        " challenger's own value."
     )
-    return ResultTable(f"Limits, update {update.name}", columns, rows, note)
+    if last is not found[-1]:
+        note += f" No challenger was judged in update {found[-1].update.name}, the last one."
+    columns = ("limit", "scope", "champion", "challenger", "difference", "bound", "kept")
+    return ResultTable(f"Limits of acceptance, update {last.update.name}", columns, rows, note)
 
 
-def drifts(updates: Sequence[Update]) -> ResultTable:
-    """Everything that counts as drift, the strongest device of each feature."""
-    table = drift_table(updates)
-    table = table[table["drifted"].astype(bool)]
-    rows = tuple(
-        (row["update"], row["feature"], row["device"], number(row["effect"], 2), f"{row['p_adjusted']:.1g}")
-        for row in table.to_dict("records")
+def terminal_table(found: Sequence[Findings]) -> ResultTable:
+    """A row per update with what fits a terminal."""
+    rows = []
+    for each in found:
+        accepted, quarantined = _counts(each)
+        pairs = [
+            " to ".join(filter(None, both(each.meetings[name]))) if name in each.meetings else ""
+            for name in ("reference", "unseen")
+        ]
+        new = each.meetings.get("new")
+        rows.append(
+            (
+                each.update.name,
+                each.update.kind,
+                batches(each, nothing=""),
+                f"{accepted} / {quarantined}" if accepted else "",
+                *pairs,
+                "" if new is None else number(new.champion),
+                drift(each),
+                decided(each),
+                why(each),
+            )
+        )
+    columns = ("update", "kind", "batches", "accepted / quarantined", "reference", "unseen", "new")
+    note = (
+        "Reference, unseen: macro-F1 from champion to challenger; new: the champion's on the batch, which it had not"
+        " learnt from."
     )
-    title = "Drift" if rows else "No batch has drifted"
-    return ResultTable(title, ("update", "feature", "device", "stability index", "corrected p"), rows)
+    return ResultTable("Updates", (*columns, "drift", "decision", "why"), tuple(rows), note)
 
 
-def _of(scores: pd.DataFrame | None, name: str) -> Mapping[Hashable, Any] | None:
-    if scores is None:
-        return None
-    rows = scores[(scores["set"] == name) & (scores["metric"] == "f1_macro")].to_dict("records")
-    return rows[0] if rows else None
+def batches(each: Findings, nothing: str = "no batch") -> str:
+    """Names of its batches; those that an accepted update held back are marked."""
+    decision = each.update.decision
+    held = decision.held if decision is not None and decision.accepted else ()
+    names = [f"{batch.name} (held)" if batch.name in held else batch.name for batch in each.update.batches]
+    return ", ".join(names) or nothing
 
 
-def _score(scores: pd.DataFrame | None, name: str, model: str) -> str:
-    row = _of(scores, name)
-    return NONE if row is None or pd.isna(row[model]) else number(row[model])
+def drift(each: Findings) -> str:
+    """Features that drifted, and in how many comparisons, by device and batch, if in more than one."""
+    if not each.screened:
+        return "not screened" if each.update.batches else ""
+    counts: dict[str, int] = {}
+    for screened in each.screened:
+        for feature in screened.drift.loc[screened.drift["drifted"], "feature"]:
+            counts[feature] = counts.get(feature, 0) + 1
+    return ", ".join(f"{name} ({n})" if n > 1 else name for name, n in counts.items()) or "none"
 
 
-def _difference(scores: pd.DataFrame | None, name: str) -> str:
-    row = _of(scores, name)
-    return NONE if row is None else _signed(row)
+def outcome(each: Findings) -> str:
+    """In a word."""
+    decision = each.update.decision
+    if decision is None:
+        return "not decided yet"
+    if each.update.kind == "rollback":
+        return "rolled back"
+    return "accepted" if decision.accepted else "refused"
 
 
-def _signed(row: Mapping[Hashable, Any]) -> str:
-    """Challenger minus champion with its interval, signs included."""
-    if pd.isna(row["low"]):
-        return NONE
-    return f"{row['difference']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f})"
+def decided(each: Findings) -> str:
+    """The outcome, and who is champion by it where that is not the release of its own number."""
+    decision = each.update.decision
+    if decision is None:
+        return "not decided yet"
+    if each.update.kind == "rollback":
+        return f"rolled back to {decision.release}"
+    if decision.accepted:
+        return "accepted"
+    champion = each.update.champion
+    return "refused: no champion yet" if champion is None else f"refused: {champion} stays"
 
 
-def names_in(folder: Path) -> list[str]:
-    """Names in a folder of batches, hidden ones left out; none where there is no such folder."""
-    return (
-        sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-        if folder.is_dir()
-        else []
-    )
+def why(each: Findings) -> str:
+    """The reasons of its decision in full."""
+    decision = each.update.decision
+    if decision is None:
+        return each.update.reason
+    return "; ".join(decision.reasons) or ("all limits are kept" if decision.accepted else "")
+
+
+def both(met: Meeting) -> tuple[str, str]:
+    """Champion and challenger."""
+    return number(met.champion), number(met.challenger)
+
+
+def _counts(each: Findings) -> tuple[str, str]:
+    if not each.screened:
+        return "", ""
+    accepted = sum(screened.accepted for screened in each.screened)
+    return str(accepted), str(sum(each.quarantined.values()))
+
+
+def _difference(met: Meeting) -> str:
+    """Without words or a plus sign in the brackets, so that the page takes it for a number."""
+    if math.isnan(met.difference):
+        return ""
+    return f"{met.difference:+.4f} ({met.low:.4f}, {met.high:.4f})"
+
+
+def _small(p: float) -> str:
+    return "" if math.isnan(p) else "<0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def _minute(time: str) -> str:
+    """Such as "2026-11-26 21:48" for ISO 8601."""
+    return time[:16].replace("T", " ")
