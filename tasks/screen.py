@@ -91,8 +91,8 @@ def screen(
     quarantined = [
         Quarantined(row["ecg_id"], row["file"], Reason(row["reason"]), row["detail"]) for row in unreadable
     ]
-    came = found
-    for check in (lambda records: _clashes(records.table, known), _Defects(reference), _Devices(reference)):
+    came, screening = found, Screening.fit(reference.signals_mv)
+    for check in (lambda records: _clashes(records.table, known), _Defects(screening), _Devices(reference)):
         reasons = check(found)
         quarantined += _listed(found.table, reasons)
         found = found.only(np.array([reason is None for reason in reasons], dtype=np.bool_))
@@ -100,7 +100,7 @@ def screen(
     accepted = found.table[["ecg_id", "filename"]]
     accepted.to_csv(out / "accepted.csv", index=False, lineterminator="\n")
     refused = ~came.table["ecg_id"].isin(accepted["ecg_id"]).to_numpy()
-    judged = _drift(reference, came, refused, Classifier.load(champion), drift)
+    judged = _drift(reference, came, refused, screening, Classifier.load(champion), drift)
     judged.to_csv(out / "drift.csv", index=False, float_format="%.6g", lineterminator="\n")
     counts = pd.Series([str(each.reason) for each in quarantined]).value_counts().sort_index()
     drifted = judged[judged["drifted"]]
@@ -138,8 +138,8 @@ def _clashes(table: pd.DataFrame, known: pd.DataFrame) -> list[Finding]:
 class _Defects:
     """Electrodes that are off or exchanged, and hum."""
 
-    def __init__(self, reference: Records) -> None:
-        self.screening = Screening.fit(reference.signals_mv)
+    def __init__(self, screening: Screening) -> None:
+        self.screening = screening
 
     def __call__(self, records: Records) -> list[Finding]:
         findings = self.screening.screen(records.signals_mv) if len(records.table) else []
@@ -182,12 +182,12 @@ def _drift(
     reference: Records,
     batch: Records,
     refused: NDArray[np.bool_],
+    screening: Screening,
     champion: Classifier,
     params: DriftParams,
 ) -> pd.DataFrame:
     """What came, the records that were refused included: how many these are is watched, too."""
     model = ModelFeatures.fit(champion, reference.signals_mv)
-    screening = Screening.fit(reference.signals_mv)
     usual = np.array([finding is not None for finding in screening.screen(reference.signals_mv)])
 
     def features(records: Records, refused: NDArray[np.bool_]) -> pd.DataFrame:
