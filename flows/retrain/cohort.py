@@ -8,6 +8,7 @@ from pathlib import Path
 from flows.process import run_quietly
 from flows.release.contents import STATE, release_folder
 from flows.retrain.inbox import store
+from flows.tracking.lock import read_lock
 from flows.workspace import Workspace
 from tasks.params.document import read_params
 from tasks.params.reading import PARAMS_FILE
@@ -51,7 +52,10 @@ def restore(place: Workspace, release: str) -> None:
         scratch = place.path / f".{name}.new"
         shutil.copyfile(folder / name, scratch)
         scratch.replace(place.path / name)
-    run_quietly(["dvc", "checkout", "--quiet", "--force", "dvc.yaml"], cwd=place.path)
+    # Stages that no update needs may never have run; DVC would fail for want of their outputs.
+    made = sorted(read_lock(place.path).stages.keys() & place.written_stages())
+    if made:
+        run_quietly(["dvc", "checkout", "--quiet", "--force", *made], cwd=place.path)
 
 
 def drop(place: Workspace, name: str) -> None:

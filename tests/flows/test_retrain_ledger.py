@@ -242,7 +242,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(made: Path, tmp_path: Path) -> Workspace:
     """A copy that has a champion: the release 0001, made in its present state."""
     place = Workspace.at(shutil.copytree(made, tmp_path / "study", symlinks=True))
-    (place.path / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
+    (place.path / "dvc.lock").write_text("schema: '2.0'\nstages:\n  gone:\n    cmd: python\n")
     _released(place, "0001")
     decided(place.path, Decision("0001", ()), kind="first")
     return place
@@ -472,8 +472,8 @@ def test_an_update_is_logged_once_and_the_alias_follows_the_champion(logged: Wor
     assert registry.log_update(logged, first, CONTEXT) == run_id
     (run,) = runs(logged)
     assert run.info.status == "FINISHED"
-    assert run.data.metrics["reference/f1_macro/challenger"] == 0.6
-    assert "reference/ece/champion" not in run.data.metrics  # there was none
+    assert run.data.metrics["reference/challenger/f1_macro"] == 0.6
+    assert "reference/champion/ece" not in run.data.metrics  # there was none
     for _ in range(2):
         registry.promote(logged, "0001", run_id)
         assert registry.served(logged) == champion_of(logged.path) == "0001"
