@@ -1,12 +1,16 @@
 """What a batch of new records is worth: which may be used, and whether they differ from those learnt from.
 
-A process of its own, outside of DVC: `python -m tasks.screen BATCH OUT CHAMPION` in a workspace writes accepted.csv,
-quarantine.csv, drift.csv and screening.json into the empty folder OUT; `flows.retrain` runs it.
+A process of its own, outside of DVC: `python -m tasks.screen BATCH OUT CHAMPION [PARENT]` in a workspace writes
+accepted.csv, quarantine.csv, drift.csv and screening.json into the empty folder OUT; `flows.retrain` runs it, and it
+ends with the process PARENT.
 """
 
 import csv
+import os
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -205,9 +209,23 @@ def _drift(
     return judge_batch(features(reference, usual), features(batch, refused), settings)
 
 
+def end_with(parent: int) -> None:
+    """End when the process `parent` has: the next flow screens into the same folder as one that was killed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main() -> None:
     """Screen the batch named on the command line."""
-    batch, out, champion = map(Path, sys.argv[1:])
+    *folders, parent = sys.argv[1:] if len(sys.argv) > 4 else [*sys.argv[1:], ""]
+    if parent:
+        end_with(int(parent))
+    batch, out, champion = map(Path, folders)
     make_deterministic(read_section(ComputeParams, "compute").threads)
     screen(
         batch,

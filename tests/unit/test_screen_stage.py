@@ -3,6 +3,8 @@
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -196,3 +198,15 @@ def test_a_folder_that_is_no_batch_is_one_sentence(made: Screened, tmp_path: Pat
     with pytest.raises(InputError, match=r"ptbxl_database\.csv does not exist"):
         screen(tmp_path / "none", made.cohort, made.champion, tmp_path / "out", INGEST, small(drift))
     assert not any((tmp_path / "out").iterdir())
+
+
+def test_it_ends_with_the_flow_that_started_it(tmp_path: Path) -> None:
+    """A process whose parent is another one than it was told, as after a kill, ends at once."""
+    program = (
+        "import os, time; from tasks.screen import end_with; end_with(os.getppid() + {}); time.sleep({})"
+    )
+    for offset, seconds, code in ((1, 60, 1), (0, 1, 0)):
+        done = subprocess.run(
+            [sys.executable, "-c", program.format(offset, seconds)], cwd=CODE_ROOT, check=False, timeout=50
+        )
+        assert done.returncode == code
