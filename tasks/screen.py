@@ -6,11 +6,8 @@ ends with the process PARENT.
 """
 
 import csv
-import os
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +24,7 @@ from tasks.params.ingest import IngestParams
 from tasks.params.reading import read_section
 from tasks.params.retrain import DriftParams
 from tasks.params.train import ComputeParams
+from tasks.parent import end_with
 from tasks.stage import OUT, run, write_json
 from tasks.train import LEARNT
 from veribeat.conventions import SUPERCLASSES
@@ -209,22 +207,11 @@ def _drift(
     return judge_batch(features(reference, usual), features(batch, refused), settings)
 
 
-def end_with(parent: int) -> None:
-    """End when the process `parent` has: the next flow screens into the same folder as one that was killed."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def main() -> None:
     """Screen the batch named on the command line."""
     *folders, parent = sys.argv[1:] if len(sys.argv) > 4 else [*sys.argv[1:], ""]
     if parent:
-        end_with(int(parent))
+        end_with(int(parent))  # the next flow screens into the same folder as one that was killed
     batch, out, champion = map(Path, folders)
     make_deterministic(read_section(ComputeParams, "compute").threads)
     screen(

@@ -203,7 +203,7 @@ def test_a_folder_that_is_no_batch_is_one_sentence(made: Screened, tmp_path: Pat
 def test_it_ends_with_the_flow_that_started_it(tmp_path: Path) -> None:
     """A process whose parent is another one than it was told, as after a kill, ends at once."""
     program = (
-        "import os, time; from tasks.screen import end_with; end_with(os.getppid() + {}); time.sleep({})"
+        "import os, time; from tasks.parent import end_with; end_with(os.getppid() + {}); time.sleep({})"
     )
     for offset, seconds, code in ((1, 60, 1), (0, 1, 0)):
         done = subprocess.run(
