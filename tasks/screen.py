@@ -1,6 +1,6 @@
 """What a batch of new records is worth: which may be used, and whether they differ from those learnt from.
 
-A process of its own, outside of DVC: `python -m tasks.screen BATCH OUT CHAMPION` in a workspace writes accepted.csv,
+A process of its own, outside of DVC: `python -m tasks.screen BATCH OUT CHAMPION PARENT` in a workspace writes accepted.csv,
 quarantine.csv, drift.csv and screening.json into the empty folder OUT; `flows.retrain` runs it.
 """
 
@@ -23,6 +23,7 @@ from tasks.params.ingest import IngestParams
 from tasks.params.reading import read_section
 from tasks.params.retrain import DriftParams
 from tasks.params.train import ComputeParams
+from tasks.parent import end_with
 from tasks.stage import OUT, run, write_json
 from tasks.train import LEARNT
 from veribeat.conventions import SUPERCLASSES
@@ -229,8 +230,10 @@ def _recorded(records: Records, refused: NDArray[np.bool_]) -> pd.DataFrame:
 
 
 def main() -> None:
-    """Screen the batch named on the command line."""
-    batch, out, champion = map(Path, sys.argv[1:])
+    """Screen the batch named on the command line, as long as the flow lives whose process id is the last argument."""
+    *folders, parent = sys.argv[1:]
+    end_with(int(parent))  # the next flow screens into the same folder as one that was killed
+    batch, out, champion = map(Path, folders)
     make_deterministic(read_section(ComputeParams, "compute").threads)
     drift = read_section(DriftParams, "retrain", "drift")
     reference = Reference.read(OUT, champion, drift)

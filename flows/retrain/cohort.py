@@ -44,17 +44,16 @@ def restore(place: Workspace, release: str) -> None:
     Of the parameters, those that an update writes; what a user has edited since stays.
     """
     folder = release_folder(place.path, release)
-    then = read_document(
-        folder / PARAMS_FILE
-    )  # as it is: an older version of the code may have had other keys
+    # As it is: an older version of the code may have had other keys.
+    then = read_document(folder / PARAMS_FILE)
     _set(place, then["cohort"]["batches"], then["retrain"]["champion"], then["explain"]["arm"])
     scratch = place.path / f".{LOCK_FILE}.new"
     shutil.copyfile(folder / LOCK_FILE, scratch)
     scratch.replace(place.path / LOCK_FILE)
-    made = sorted(
-        place.written_stages() & read_lock(place.path).stages.keys()
-    )  # of others there is no output
-    run_quietly(["dvc", "checkout", "--quiet", "--force", *made], cwd=place.path)
+    # Stages that no update needs may never have run; DVC would fail for want of their outputs.
+    made = sorted(place.written_stages() & read_lock(place.path).stages.keys())
+    if made:
+        run_quietly(["dvc", "checkout", "--quiet", "--force", *made], cwd=place.path)
 
 
 def _set(place: Workspace, batches: list[str], champion: str | None, arm: str | None) -> None:

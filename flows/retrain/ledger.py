@@ -140,8 +140,9 @@ def write_whole(file: Path, text: str) -> None:
 def updates(workspace: Path) -> tuple[Update, ...]:
     """All updates of a workspace, the first one first."""
     folder = workspace / UPDATES
-    names = sorted(path.name for path in folder.glob("[0-9]*") if path.is_dir()) if folder.is_dir() else []
-    return tuple(Update(workspace, name) for name in names if re.fullmatch(r"\d{4,}", name))
+    names = [path.name for path in folder.glob("[0-9]*") if path.is_dir()] if folder.is_dir() else []
+    numbers = sorted((name for name in names if re.fullmatch(r"\d{4,}", name)), key=int)
+    return tuple(Update(workspace, name) for name in numbers)
 
 
 def begin(

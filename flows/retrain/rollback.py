@@ -22,8 +22,9 @@ def roll_back(place: Workspace, release: str, reason: str, now: str) -> None:
     if known and not known[-1].done:
         raise InputError(f"Update {known[-1].name} is unfinished: run 'veribeat retrain' first.")
     folder = release_folder(place.path, release)
-    if "/" in release or not folder.is_dir():
-        names = sorted(path.name for path in folder.parent.glob("[0-9]*")) if folder.parent.is_dir() else []
+    releases = release_folder(place.path, "")
+    names = sorted(path.name for path in releases.glob("[0-9]*")) if releases.is_dir() else []
+    if release not in names:
         raise InputError(f"There is no release '{release}', only {', '.join(names) or 'none at all'}.")
     if changed := differences(folder):
         name, state = next(iter(changed.items()))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -68,7 +69,8 @@ def screen(place: Workspace, update: Update, batch: TakenBatch, log: Log) -> str
 
 def _run_screen(place: Workspace, batch: Path, out: Path, champion: Path, log: Log) -> None:
     arguments = [str(path.relative_to(place.path)) for path in (batch, out, champion)]
-    process = StreamedProcess([sys.executable, "-m", "tasks.screen", *arguments], place.path)
+    command = [sys.executable, "-m", "tasks.screen", *arguments, str(os.getpid())]
+    process = StreamedProcess(command, place.path)
     sentence = ""
     for line in process.lines():
         if line.strip():

@@ -202,8 +202,6 @@ def test_a_killed_update_can_be_run_again(first: Updated, tmp_path: Path, moment
     run_and_kill(study, wait, everything=moment % 2 == 0)
     check_nothing_is_lost(study)
     run_until_done(study)
-    if not updates(study.path)[1:]:  # killed before it began, the batch still waits
-        run_until_done(study)
     check_nothing_is_lost(study)
     study.check()
     champion = champion_of(study.path)
@@ -260,6 +258,7 @@ def run_until_done(study: Updated) -> None:
         if done.returncode == 0:
             return
         assert done.returncode == 2, output
-        assert "already running" in output or "busy" in output, output
+        # The last: DVC's own lock, held by what the killed flow was waiting for.
+        assert any(words in output for words in ("already running", "busy", "'dvc ")), output
         time.sleep(2)
     pytest.fail("the stage that the killed flow left behind never ended")
