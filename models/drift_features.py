@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
+from models.backbones.base import Backbone
 from models.bundle import Classifier
 from models.inference import BATCH, to_millivolts
 from models.selection.cam import Kind as CamKind
@@ -71,8 +72,11 @@ def view_records(
     samples = RECORD_SAMPLES if chosen.crop_samples is None else chosen.crop_samples
     if not 0 < samples <= RECORD_SAMPLES:
         raise InputError(f"'crop_samples' is {samples}, but a record has {RECORD_SAMPLES}.")
-    check_evaluating(classifier.backbone)
-    last = _last_linear(classifier.backbone)
+    backbone = classifier.backbone
+    if not isinstance(backbone, Backbone):
+        raise InputError(f"{type(backbone).__name__} has no convolution features to read a focus from.")
+    check_evaluating(backbone)
+    last = _last_linear(backbone)
     start = (RECORD_SAMPLES - samples) // 2
     view = ModelView(
         np.empty((len(rows), last.in_features), dtype=np.float32),
@@ -82,15 +86,15 @@ def view_records(
     for first in range(0, len(rows), BATCH):
         batch = to_millivolts(signals[rows[first : first + BATCH]])
         own = slice(first, first + len(batch))
-        embedding, logits = _embedded(classifier.backbone, last, batch)
+        embedding, logits = _embedded(backbone, last, batch)
         view.embedding[own] = embedding.numpy()
         view.confidence[own] = torch.sigmoid(logits.amax(dim=1)).numpy()
         crop = batch[:, start : start + samples]
-        view.focus[own] = _focus(classifier.backbone, crop, logits.argmax(dim=1), chosen).numpy()
+        view.focus[own] = _focus(backbone, crop, logits.argmax(dim=1), chosen).numpy()
     return view
 
 
-def _last_linear(backbone: nn.Module) -> nn.Linear:
+def _last_linear(backbone: Backbone) -> nn.Linear:
     head = getattr(backbone, "head", None)
     last = list(head.modules())[-1] if isinstance(head, nn.Module) else None
     if not isinstance(last, nn.Linear):
@@ -99,7 +103,7 @@ def _last_linear(backbone: nn.Module) -> nn.Linear:
 
 
 @torch.no_grad()
-def _embedded(backbone: nn.Module, last: nn.Linear, batch: Tensor) -> tuple[Tensor, Tensor]:
+def _embedded(backbone: Backbone, last: nn.Linear, batch: Tensor) -> tuple[Tensor, Tensor]:
     """Embedding (B, D) and logits (B, 5) from one forward pass."""
     seen: list[Tensor] = []
     handle = last.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -110,7 +114,7 @@ def _embedded(backbone: nn.Module, last: nn.Linear, batch: Tensor) -> tuple[Tens
     return torch.stack(seen).mean(dim=0), logits
 
 
-def _focus(backbone: nn.Module, crop: Tensor, classes: Tensor, settings: FocusSettings) -> Tensor:
+def _focus(backbone: Backbone, crop: Tensor, classes: Tensor, settings: FocusSettings) -> Tensor:
     with torch.no_grad():
         features = backbone.features(crop, settings.layer)
     gradients = feature_gradients(backbone, features, classes, settings.layer)
@@ -124,7 +128,7 @@ class EmbeddingMap:
     Principal components, because each is a direction that stays the same from batch to batch, with a sign, and says how
     the records moved; what they leave is `embedding_rest`, which is large for records unlike any in the reference. The
     Mahalanobis distance would be one number, but it is smaller for the records that it was fit on: of 3,000 with 256
-    features by 8 %, which would pass for drift.
+    features its square is so by 9 %, which would pass for drift.
     """
 
     pca: PCA
@@ -164,7 +168,7 @@ def model_features(view: ModelView, embedding_map: EmbeddingMap) -> pd.DataFrame
 
 
 def sample_rows(rows: NDArray[np.integer], size: int, seed: int) -> NDArray[np.integer]:
-    """At most `size` of `rows`, drawn without replacement, in their order: enough of a large reference to compare with."""
+    """At most `size` of `rows`, drawn without replacement, in their order."""
     if len(rows) <= size:
         return rows
     drawn = np.random.default_rng(seed).choice(len(rows), size, replace=False)

@@ -23,6 +23,8 @@ DEVICE: Final = "device"
 
 Kind = Literal["number", "label", "category", "missing"]
 Pair = tuple[pd.Series, pd.Series]
+Values = tuple[NDArray, NDArray]
+"""Of the reference (N,), and of the batch (M,)."""
 Names = tuple[NDArray[np.str_], NDArray[np.str_]]
 
 
@@ -103,7 +105,7 @@ def judge_batch(
 
 
 def _device_rows(names: Names, devices: Devices, settings: DriftSettings) -> list[_Row]:
-    rows = [_compared_categories(_Row(DEVICE, "category", ALL, *map(len, names)), names, settings)]
+    rows = [_compared_categories(DEVICE, "category", ALL, names, settings)]
     for device in devices.unknown + devices.scarce:
         known, new = (int((of_records == device).sum()) for of_records in names)
         if known:
@@ -118,42 +120,41 @@ def _device_rows(names: Names, devices: Devices, settings: DriftSettings) -> lis
 def _number_rows(
     feature: str, pair: Pair, names: Names, devices: Devices, settings: DriftSettings
 ) -> list[_Row]:
-    values = tuple(one.to_numpy(dtype=np.float64, na_value=np.nan) for one in pair)
-    there = tuple(~np.isnan(one) for one in values)
-    present = values[0][there[0]], values[1][there[1]]
-    of_present = names[0][there[0]], names[1][there[1]]
+    old, new = (one.to_numpy(dtype=np.float64, na_value=np.nan) for one in pair)
+    gone = np.isnan(old), np.isnan(new)
+    present = old[~gone[0]], new[~gone[1]]
+    of_present = names[0][~gone[0]], names[1][~gone[1]]
     groups: list[tuple[str, Sequence[str]]] = [(ALL, devices.comparable)]
     groups += [(device, (device,)) for device in devices.alone]
     groups += [(OTHER, devices.pooled)] if devices.pooled else []
     rows = []
     for group, members in groups:
         if group in devices.alone:
-            numbers = tuple(one[of == group] for one, of in zip(present, of_present, strict=True))
+            values = present[0][of_present[0] == group], present[1][of_present[1] == group]
         else:
-            numbers = ranks_within(*present, of_present, members)
+            values = ranks_within(*present, of_present, members)
         note = f"pooled: {', '.join(members)}" if group == OTHER else ""
-        row = _Row(feature, "number", group, *map(len, numbers), note=note)
-        rows.append(_compared_numbers(row, numbers, settings))
-        inside = tuple(np.isin(of, members) for of in names)
-        gone = tuple(~ok[own] for ok, own in zip(there, inside, strict=True))
-        if any(one.any() for one in gone):
-            row = _Row(feature, "missing", group, *map(len, gone), note=note)
-            rows.append(_compared_categories(row, gone, settings))
+        rows.append(_compared_numbers(feature, group, values, settings, note))
+        missing = gone[0][np.isin(names[0], members)], gone[1][np.isin(names[1], members)]
+        if missing[0].any() or missing[1].any():
+            rows.append(_compared_categories(feature, "missing", group, missing, settings, note))
     return rows
 
 
 def _category_rows(
     feature: str, kind: Kind, pair: Pair, names: Names, devices: Devices, settings: DriftSettings
 ) -> list[_Row]:
-    values = tuple(one.to_numpy(dtype=bool if kind == "label" else np.str_) for one in pair)
-    rows = [_compared_categories(_Row(feature, kind, ALL, *map(len, values)), values, settings)]
+    dtype = np.bool_ if kind == "label" else np.str_
+    old, new = (one.to_numpy(dtype=dtype) for one in pair)
+    rows = [_compared_categories(feature, kind, ALL, (old, new), settings)]
     for device in devices.alone:
-        own = tuple(one[of == device] for one, of in zip(values, names, strict=True))
-        rows.append(_compared_categories(_Row(feature, kind, device, *map(len, own)), own, settings))
+        own = old[names[0] == device], new[names[1] == device]
+        rows.append(_compared_categories(feature, kind, device, own, settings))
     return rows
 
 
-def _compared_numbers(row: _Row, values: tuple[NDArray, ...], settings: DriftSettings) -> _Row:
+def _compared_numbers(feature: str, device: str, values: Values, settings: DriftSettings, note: str) -> _Row:
+    row = _Row(feature, "number", device, len(values[0]), len(values[1]), note=note)
     if _enough(row, settings):
         bins = quantile_bins(values[0], settings.bins, settings.tail)
         counts = bins.counts(values[0]), bins.counts(values[1])
@@ -162,7 +163,10 @@ def _compared_numbers(row: _Row, values: tuple[NDArray, ...], settings: DriftSet
     return row
 
 
-def _compared_categories(row: _Row, values: tuple[NDArray, ...], settings: DriftSettings) -> _Row:
+def _compared_categories(
+    feature: str, kind: Kind, device: str, values: Values, settings: DriftSettings, note: str = ""
+) -> _Row:
+    row = _Row(feature, kind, device, len(values[0]), len(values[1]), note=note)
     if _enough(row, settings):
         counts = category_counts(*values)
         row.psi, row.psi_by_chance = psi_of_counts(*counts), psi_by_chance(*counts)
@@ -193,7 +197,8 @@ def _kinds(reference: pd.DataFrame, batch: pd.DataFrame) -> dict[str, Kind]:
     for name, kind in kinds.items():
         if _kind(batch[name]) != kind:
             raise InputError(
-                f"'{name}' is a {kind} in the reference, but a {_kind(batch[name])} in the batch: give both the same type."
+                f"'{name}' is a {kind} in the reference, but a {_kind(batch[name])} in the batch: give both one"
+                " type."
             )
         both = pd.concat((reference[name], batch[name]))
         if kind == "number" and np.isinf(both.to_numpy(dtype=np.float64, na_value=np.nan)).any():
@@ -214,7 +219,8 @@ def _kind(values: pd.Series) -> Kind:
 def _check_settings(settings: DriftSettings) -> None:
     if not 0 < settings.alpha < 1 or settings.psi_limit <= 0:
         raise InputError(
-            f"alpha is {settings.alpha:g} and psi_limit {settings.psi_limit:g}: give one between 0 and 1, and one above 0."
+            f"alpha is {settings.alpha:g} and psi_limit {settings.psi_limit:g}: give one between 0 and 1,"
+            " and one above 0."
         )
     if settings.smallest_group < 2 or settings.unknown_device < 1:
         raise InputError(
