@@ -18,9 +18,13 @@ def test_two_categories_are_compared_exactly() -> None:
     assert category_test([30, 5], [10, 9]) == pytest.approx(tuple(stats.fisher_exact([[30, 5], [10, 9]])))
 
 
+def test_the_odds_are_those_of_the_second_category_in_the_batch() -> None:
+    assert category_test([100, 50], [100, 150])[0] == pytest.approx(3)
+
+
 def test_rare_categories_are_pooled_and_absent_ones_do_not_count() -> None:
-    expected = stats.chi2_contingency([[3, 50, 90], [4, 30, 60]], correction=False)
-    assert category_test([1, 90, 0, 50, 2], [2, 60, 0, 30, 2]) == pytest.approx(
+    expected = stats.chi2_contingency([[9, 50, 90], [9, 30, 60]], correction=False)
+    assert category_test([4, 90, 0, 50, 5], [5, 60, 0, 30, 4]) == pytest.approx(
         (expected.statistic, expected.pvalue)
     )
     assert category_test([1, 2, 5000], [3, 1, 100])[1] == pytest.approx(
