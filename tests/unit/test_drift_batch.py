@@ -147,6 +147,17 @@ def test_order_of_records_and_columns_does_not_count() -> None:
     pd.testing.assert_frame_equal(judge_batch(REFERENCE, batch), judge_batch(REFERENCE, shuffled))
 
 
+def test_a_patient_counts_once_on_a_device() -> None:
+    reference, batch = (
+        table.assign(patient_id=np.arange(len(table))) for table in (REFERENCE, cohort(1000, 8))
+    )
+    often = batch[batch["device"] == "A"].iloc[np.repeat(0, 300)]
+    pd.testing.assert_frame_equal(
+        judge_batch(reference, pd.concat((batch, often))), judge_batch(REFERENCE, cohort(1000, 8))
+    )
+    assert drifted(pd.concat((batch, often)).drop(columns="patient_id"))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

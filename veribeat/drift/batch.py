@@ -20,6 +20,7 @@ from veribeat.drift.significance import Correction, adjusted, category_test, ks_
 from veribeat.errors import InputError
 
 DEVICE: Final = "device"
+PATIENT: Final = "patient_id"
 
 Kind = Literal["number", "label", "category", "missing"]
 Pair = tuple[pd.Series, pd.Series]
@@ -75,6 +76,10 @@ def judge_batch(
     devices moves neither; labels and categories have no ranks, so their "all" is the plain prevalence, which the mix
     moves, too, and no "other". The mix is a feature itself.
 
+    The tests take records for independent, which those of one patient are not. So where both tables have a column
+    `patient_id`, only the first record of each patient on each device counts, in everything below. Without it, drift is
+    found more often where there is none (`benchmarks/drift.py`).
+
     Returns:
         A row per feature and device: feature, kind (number, label, category; missing for the share of NaN), device,
         n_reference, n_batch (values that are there), psi, psi_by_chance, statistic (KS distance, odds ratio or
@@ -88,6 +93,8 @@ def judge_batch(
     chosen = settings or DriftSettings()
     _check_settings(chosen)
     kinds = _kinds(reference, batch)
+    if PATIENT in reference:
+        reference, batch = (table.drop_duplicates([PATIENT, DEVICE]) for table in (reference, batch))
     names = device_names(reference[DEVICE]), device_names(batch[DEVICE])
     devices = sort_devices(*names, chosen.smallest_group)
     rows = _device_rows(names, devices, chosen)
@@ -193,7 +200,7 @@ def _kinds(reference: pd.DataFrame, batch: pd.DataFrame) -> dict[str, Kind]:
     if set(reference) != set(batch):
         differing = sorted(map(str, set(reference) ^ set(batch)))
         raise InputError(f"Reference and batch differ in their columns: {', '.join(differing)}.")
-    kinds = {str(name): _kind(reference[name]) for name in reference if name != DEVICE}
+    kinds = {str(name): _kind(reference[name]) for name in reference if name not in {DEVICE, PATIENT}}
     for name, kind in kinds.items():
         if _kind(batch[name]) != kind:
             raise InputError(
