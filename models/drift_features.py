@@ -74,7 +74,7 @@ def view_records(
         raise InputError(f"'crop_samples' is {samples}, but a record has {RECORD_SAMPLES}.")
     backbone = classifier.backbone
     if not isinstance(backbone, Backbone):
-        raise InputError(f"{type(backbone).__name__} has no convolution features to map.")
+        raise InputError(f"{type(backbone).__name__} has no convolution features to read a focus from.")
     check_evaluating(backbone)
     last = _last_linear(backbone)
     start = (RECORD_SAMPLES - samples) // 2
@@ -94,7 +94,7 @@ def view_records(
     return view
 
 
-def _last_linear(backbone: nn.Module) -> nn.Linear:
+def _last_linear(backbone: Backbone) -> nn.Linear:
     head = getattr(backbone, "head", None)
     last = list(head.modules())[-1] if isinstance(head, nn.Module) else None
     if not isinstance(last, nn.Linear):
@@ -103,7 +103,7 @@ def _last_linear(backbone: nn.Module) -> nn.Linear:
 
 
 @torch.no_grad()
-def _embedded(backbone: nn.Module, last: nn.Linear, batch: Tensor) -> tuple[Tensor, Tensor]:
+def _embedded(backbone: Backbone, last: nn.Linear, batch: Tensor) -> tuple[Tensor, Tensor]:
     """Embedding (B, D) and logits (B, 5) from one forward pass."""
     seen: list[Tensor] = []
     handle = last.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -128,7 +128,7 @@ class EmbeddingMap:
     Principal components, because each is a direction that stays the same from batch to batch, with a sign, and says how
     the records moved; what they leave is `embedding_rest`, which is large for records unlike any in the reference. The
     Mahalanobis distance would be one number, but it is smaller for the records that it was fit on: of 3,000 with 256
-    features by 8 %, which would pass for drift.
+    features its square is so by 9 %, which would pass for drift.
     """
 
     pca: PCA

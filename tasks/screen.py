@@ -1,7 +1,7 @@
 """What a batch of new records is worth: which may be used, and whether they differ from those learnt from.
 
-A process of its own, outside of DVC: `python -m tasks.screen BATCH OUT CHAMPION PARENT` in a workspace writes accepted.csv,
-quarantine.csv, drift.csv and screening.json into the empty folder OUT; `flows.retrain` runs it.
+A process of its own, outside of DVC: `python -m tasks.screen BATCH OUT CHAMPION PARENT` in a workspace writes
+accepted.csv, quarantine.csv, drift.csv and screening.json into the empty folder OUT; `flows.retrain` runs it.
 """
 
 import csv

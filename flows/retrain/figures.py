@@ -47,7 +47,7 @@ def retraining_pictures(found: Sequence[Findings], place: Workspace) -> dict[str
     if len(psi):
         marked = [f"{feature} at {name}" for name in drifted for feature in drifted.index[drifted[name]]]
         pictures["drift"] = _picture(
-            drift_over_updates(psi, drifted, params.retrain.drift.psi, banner),
+            drift_over_updates(psi, drifted, params.retrain.drift.psi_limit, banner),
             f"Heat map of the population stability index of {len(psi)} features at updates {_span(drawn)};"
             f" drifted: {', '.join(marked) or 'none'}.",
             "Population stability index, the largest over devices and batches; framed: drifted. A large index alone is"

@@ -4,7 +4,8 @@ PSI = sum over bins (a - b) ln(a / b), with a and b the shares of the two sample
 Kullback-Leibler divergence (Jeffreys 1946) of binned samples. Rules of thumb from credit scoring (Siddiqi 2006) read
 below 0.1 as no shift and 0.2 or 0.25 and above as a large one.
 
-An empty bin would make it infinite, so half a record is added to each bin of both samples, as Jeffreys' prior does.
+An empty bin would make it infinite, so half a record is added to each bin of both samples, as Jeffreys' prior does; a
+bin that is empty in both does not count.
 
 Two samples of n and m records of one distribution in k bins have a PSI of about (k - 1)(1/n + 1/m), because it is, to
 first order, a chi-square statistic divided by the sizes (Yurdakul and Naranjo 2020): 0.2 is no sign of anything where
@@ -24,7 +25,7 @@ TAIL = 0.01
 makes a PSI of 0.07, as it only fills the last bin twice; with the hundredth at the end it makes 0.25."""
 
 ADDED = 0.5
-"""Records added to each bin."""
+"""Records added to each bin that either sample uses."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def psi_of_counts(reference: ArrayLike, batch: ArrayLike) -> float:
         raise InputError(f"PSI needs counts of the same bins, none negative, but got {one} and {other}.")
     if not one.sum() or not other.sum():
         raise InputError("PSI compares two samples, but one of them has no records.")
-    a, b = ((counts + ADDED) / (counts + ADDED).sum() for counts in (one, other))
+    used = (one + other) > 0
+    a, b = ((counts[used] + ADDED) / (counts[used] + ADDED).sum() for counts in (one, other))
     return float(np.sum((a - b) * np.log(a / b)))
 
 

@@ -27,7 +27,8 @@ def ks_test(reference: ArrayLike, batch: ArrayLike) -> tuple[float, float]:
 def category_test(reference: ArrayLike, batch: ArrayLike) -> tuple[float, float]:
     """Test of counts (categories,) for one distribution: statistic and p.
 
-    Two categories: Fisher's exact test with the odds ratio, which may be infinite. More: Pearson's chi-square, with the
+    Two categories: Fisher's exact test, and the odds of the second one in the batch over those in the reference, which
+    may be infinite. More: Pearson's chi-square, with the
     rarest categories pooled until at least FEWEST_EXPECTED are expected everywhere; if two remain, Fisher's. One:
     statistic NaN, p 1.
 
@@ -49,11 +50,11 @@ def category_test(reference: ArrayLike, batch: ArrayLike) -> tuple[float, float]
 
 def _pooled(table: NDArray[np.int64]) -> NDArray[np.int64]:
     """Counts (2, categories), the two rarest made one as long as more than two remain and one is too rare."""
-    columns = table[:, np.argsort(table.sum(axis=0), kind="stable")]
-    share = columns.sum(axis=1).min() / columns.sum()
-    while columns.shape[1] > 2 and columns[:, 0].sum() * share < FEWEST_EXPECTED:
-        columns = np.column_stack((columns[:, :2].sum(axis=1), columns[:, 2:]))
+    columns = table
+    share = table.sum(axis=1).min() / table.sum()
+    while columns.shape[1] > 2 and columns.sum(axis=0).min() * share < FEWEST_EXPECTED:
         columns = columns[:, np.argsort(columns.sum(axis=0), kind="stable")]
+        columns = np.column_stack((columns[:, :2].sum(axis=1), columns[:, 2:]))
     return columns
 
 
