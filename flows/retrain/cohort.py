@@ -32,7 +32,7 @@ def extend(place: Workspace, batches: dict[str, tuple[Path, Path]], champion: st
             store(batch, table, files, target)
         run_quietly(["dvc", "add", "--quiet", f"{BATCHES}/{name}"], cwd=place.path)
     params = place.params()
-    known = [] if champion is None else _batches_of(place, champion)
+    known = [] if champion is None else batches_of(place, champion)
     names = [*known, *batches]
     arm = params.retrain.first if champion is None else params.retrain.challenger
     _set(place, names, champion, arm)
@@ -90,6 +90,7 @@ def _accepted(batch: Path, accepted: Path) -> tuple[str, list[str]]:
     return text.getvalue(), files
 
 
-def _batches_of(place: Workspace, release: str) -> list[str]:
+def batches_of(place: Workspace, release: str) -> list[str]:
+    """Names in batches/ of what a release has learnt from, besides the first records."""
     batches: list[str] = read_document(release_folder(place.path, release) / PARAMS_FILE)["cohort"]["batches"]
     return batches

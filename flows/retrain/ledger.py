@@ -180,12 +180,13 @@ def champion_of(workspace: Path) -> str | None:
     return None
 
 
-def accepted_in(workspace: Path, digest: str) -> str | None:
-    """The update that has taken a batch with this digest into the cohort, or None."""
+def learnt_in(workspace: Path, digest: str, cohort: Sequence[str]) -> str | None:
+    """The update that took a batch with this digest into `cohort`, or None.
+
+    `cohort` are names in batches/: those of the champion, so that a batch may come again once it is rolled back.
+    """
     for update in updates(workspace):
-        decision = update.decision
-        if decision is None or not decision.accepted:
-            continue
-        if any(batch.digest == digest and batch.name not in decision.held for batch in update.batches):
-            return update.name
+        for batch in update.batches:
+            if batch.digest == digest and update.stored_name(batch) in cohort:
+                return update.name
     return None

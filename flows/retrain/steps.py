@@ -14,7 +14,7 @@ from flows.process import StreamedProcess
 from flows.release.contents import STATE, release_folder, write_release
 from flows.release.manifest import is_complete
 from flows.retrain import cohort, inbox
-from flows.retrain.ledger import DONE, Decision, TakenBatch, Update, accepted_in, begin, champion_of, updates
+from flows.retrain.ledger import DONE, Decision, TakenBatch, Update, begin, champion_of, learnt_in, updates
 from flows.workspace import Workspace
 from tasks.stage import EXIT_INPUT_ERROR
 from veribeat.errors import InputError
@@ -47,7 +47,7 @@ def screen(place: Workspace, update: Update, batch: TakenBatch, log: Log) -> str
     """Find out which records of a batch may be used; why none of it is, or None."""
     out = update.folder / SCREENING / update.stored_name(batch)
     folder = inbox.located(place.path, batch)
-    earlier = accepted_in(place.path, batch.digest)
+    earlier = learnt_in(place.path, batch.digest, cohort.batches_of(place, str(update.champion)))
     if earlier is not None:
         return f"{batch.name} is the same, byte for byte, as a batch of update {earlier}"
     try:

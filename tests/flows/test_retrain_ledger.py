@@ -15,7 +15,7 @@ from flows.process import run_quietly
 from flows.release.contents import STATE, release_folder
 from flows.release.manifest import differences, is_complete, read_manifest, write_manifest
 from flows.retrain import cohort, inbox, registry, steps
-from flows.retrain.ledger import Decision, TakenBatch, Update, accepted_in, begin, champion_of, updates
+from flows.retrain.ledger import Decision, TakenBatch, Update, begin, champion_of, learnt_in, updates
 from flows.retrain.rollback import roll_back
 from flows.tracking.context import RunContext
 from flows.tracking.environment import quieten
@@ -112,13 +112,14 @@ def test_the_champion_is_of_the_last_decision_with_a_complete_release(tmp_path: 
     assert champion_of(tmp_path) == "0002"
 
 
-def test_a_batch_counts_as_taken_only_where_it_was_learnt_from(tmp_path: Path) -> None:
-    decided(tmp_path, Decision(None, ("worse",), ("b",)), TakenBatch("b", "rejected"))
-    both = (TakenBatch("c", "learnt"), TakenBatch("d", "held"))
-    decided(tmp_path, Decision("0002", ("faulty",), ("d",)), *both)
-    begin(tmp_path, "update", (TakenBatch("e", "undecided"),), "0002", NOW)
-    found = {name: accepted_in(tmp_path, name) for name in ("rejected", "learnt", "held", "undecided", "new")}
-    assert found == {"rejected": None, "learnt": "0002", "held": None, "undecided": None, "new": None}
+def test_a_batch_counts_as_learnt_while_the_cohort_has_it(tmp_path: Path) -> None:
+    decided(tmp_path, Decision(None, ("worse",), ("b",)), TakenBatch("b", "refused"))
+    decided(tmp_path, Decision("0002", ()), TakenBatch("b", "learnt"), TakenBatch("c", "also learnt"))
+    begin(tmp_path, "update", (TakenBatch("d", "undecided"),), "0002", NOW)
+    cohort = ["0002-b", "0002-c"]
+    found = {name: learnt_in(tmp_path, name, cohort) for name in ("refused", "learnt", "also learnt", "undecided")}
+    assert found == {"refused": None, "learnt": "0002", "also learnt": "0002", "undecided": None}
+    assert learnt_in(tmp_path, "learnt", []) is None  # rolled back
 
 
 # The inbox
