@@ -30,6 +30,11 @@ SetOption = Annotated[
     ),
 ]
 
+KeyOption = Annotated[
+    Path | None,
+    typer.Option("--key", metavar="FILE", help="Private Ed25519 key (PEM) that signs the release."),
+]
+
 AnyVersionsOption = Annotated[
     bool, typer.Option("--any-versions", help="Run although packages are not as constraints.txt pins them.")
 ]

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -45,12 +45,20 @@ class StageFailed(RuntimeError):
     """A stage's process ended with an error that is not about the user's input."""
 
 
-def reproduce(workspace: Workspace, stage: str, log: Callable[[str], None]) -> Outcome:
+def reproduce(
+    workspace: Workspace,
+    stage: str,
+    log: Callable[[str], None],
+    force: bool = False,
+    variables: Mapping[str, str] | None = None,
+) -> Outcome:
     """Bring one stage up to date by `dvc repro --single-item`, sending each line of output to `log`.
 
+    With `force` it runs whatever the cache holds; `variables` are added to its environment.
     Raises InputError with the stage's own sentence for bad input, StageFailed for every other failure.
     """
-    process = StreamedProcess(["dvc", "repro", "--single-item", stage], cwd=workspace.path)
+    command = ["dvc", "repro", "--single-item", *(["--force"] if force else []), stage]
+    process = StreamedProcess(command, workspace.path, variables)
     outcome, sentence, last_error = Outcome.CACHED, "", ""
     for line in process.lines():
         if line.strip() and not line.strip().startswith(_HINTS):

@@ -42,9 +42,12 @@ def run_quietly(command: Sequence[str], cwd: Path) -> str:
 class StreamedProcess:
     """A child process whose output lines can be read as they come; `returncode` is set after the last."""
 
-    def __init__(self, command: Sequence[str], cwd: Path) -> None:
+    def __init__(
+        self, command: Sequence[str], cwd: Path, variables: Mapping[str, str] | None = None
+    ) -> None:
         self.command = list(command)
         self.cwd = cwd
+        self.variables = variables or {}
         self.returncode: int | None = None
 
     def lines(self) -> Iterator[str]:
@@ -55,7 +58,7 @@ class StreamedProcess:
         process = subprocess.Popen(
             self.command,
             cwd=self.cwd,
-            env=environment({"PYTHONUNBUFFERED": "1"}),
+            env=environment({"PYTHONUNBUFFERED": "1", **self.variables}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

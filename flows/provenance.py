@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.addresses import without_password
 from flows.code_dependencies import CODE_ROOT
 from flows.dvc_engine import Outcome
 from flows.tracking.projection import ProjectionResult
@@ -43,6 +44,12 @@ def git_state() -> GitState:
     """The state of the checkout that holds the running code."""
     sha = _git("rev-parse", "HEAD")
     return GitState(sha, dirty=bool(sha and _git("status", "--porcelain", "--untracked-files=no")))
+
+
+def code_address() -> str | None:
+    """Where the checkout that holds the running code was cloned from, without a password; None where nobody knows."""
+    address = _git("remote", "get-url", "origin")
+    return None if address is None else without_password(address)
 
 
 def file_digest(path: Path) -> str:

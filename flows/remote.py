@@ -8,6 +8,7 @@ from pathlib import Path
 from dvc.config import Config, ConfigError
 
 from flows.process import StreamedProcess
+from flows.addresses import without_password
 from flows.tracking.lock import LOCK_FILE, read_lock
 from flows.workspace import Workspace
 from veribeat.errors import InputError
@@ -17,9 +18,6 @@ _MISSING = "Missing cache files:"
 
 _NOTHING_TO_DO = "Everything is up to date."
 _PUSHED = re.compile(r"(\d+) files? pushed")
-
-_PASSWORD = re.compile(r"(?<=://)([^/:@]*):[^/]*(?=@)")
-"""In an address: the user, who is kept, and the password."""
 
 _OBJECT = re.compile(r"[0-9a-f]{30}(\.dir)?")
 """Name of a file in the cache, below a folder with the first two digits; others are DVC's scratch."""
@@ -43,7 +41,7 @@ def remote_url(place: Workspace) -> str | None:
     name = config["core"].get("remote")
     if name not in config["remote"]:
         return None
-    return _PASSWORD.sub(r"\1", str(config["remote"][name]["url"]))
+    return without_password(str(config["remote"][name]["url"]))
 
 
 def push(place: Workspace) -> tuple[int, str]:

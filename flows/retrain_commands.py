@@ -9,6 +9,7 @@ import typer
 from flows.command_line import (
     HERE,
     AnyVersionsOption,
+    KeyOption,
     SetOption,
     WorkspaceOption,
     plain_console,
@@ -17,11 +18,13 @@ from flows.command_line import (
     run_flow,
 )
 from flows.prefect_server import prefect_server
+from flows.release.signature import load_private_key
 
 
 def retrain(
     workspace: WorkspaceOption = HERE,
     set_: SetOption = None,
+    key: KeyOption = None,
     any_versions: AnyVersionsOption = False,
 ) -> None:
     """Learn from the next batch in inbox/, and make the result the champion if it keeps to the limits.
@@ -32,7 +35,7 @@ def retrain(
     with prefect_server(place.path):
         from flows.retrain.flow import retrain as flow  # Prefect reads its settings when it is imported
 
-        page: Path = run_flow(flow, place.path, any_versions)
+        page: Path = run_flow(flow, place.path, any_versions, key)
     from flows.retrain.page import show_updates
 
     show_updates(place, plain_console())
@@ -42,13 +45,16 @@ def retrain(
 def serve(
     cron: Annotated[str, typer.Option(help='When, as in "0 3 * * *": every night at three (UTC).')],
     workspace: WorkspaceOption = HERE,
+    key: KeyOption = None,
 ) -> None:
     """Run `veribeat retrain` on a schedule, one run at a time, until Ctrl-C; Prefect's page shows the runs."""
     place = prepared(workspace, None)
+    if key is not None:
+        load_private_key(key)
     with prefect_server(place.path), resumable():
         from flows.retrain.serving import serve as serve_flow
 
-        serve_flow(place, cron)
+        serve_flow(place, cron, key)
 
 
 def rollback(

@@ -1,13 +1,22 @@
 """What goes into a release of an arm."""
 
+import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from flows.folders import new_folder
+from flows.release.documents import write_documents
+from flows.release.environment import environment, environment_lock
 from flows.release.manifest import write_manifest
+from flows.release.page import write_release_page
+from flows.release.record_digests import record_digests
+from flows.release.sbom import bill_of_materials
+from flows.release.signature import sign
 from flows.tracking.lock import LOCK_FILE
 from flows.workspace import Workspace
 from tasks.params.reading import PARAMS_FILE
@@ -20,7 +29,11 @@ STATE = (str(PARAMS_FILE), "dvc.yaml", LOCK_FILE)
 SELECTION_LOG = "selection_log.csv"
 """In how many epochs each training record was kept and dropped."""
 
-COHORT = ("ingest/card.json", "ingest/quarantine.csv", "split/normalisation.json")
+PROVENANCE, DECISION, RECORDS = "provenance.json", "decision.json", "records.csv"
+ENVIRONMENT, ENVIRONMENT_LOCK, MATERIALS = "environment.json", "environment.txt", "sbom.cdx.json"
+"""Where it comes from; why it was released; a digest of every record; what it was made with."""
+
+COHORT = {"ingest": ("card.json", "quarantine.csv"), "split": ("normalisation.json",)}
 OF_ARM = {
     "train-{arm}": ("model.pt", "training.json", "history.csv", "selection.csv"),
     "calibrate-{arm}": (
@@ -32,12 +45,14 @@ OF_ARM = {
         "reliability.csv",
     ),
 }
-OF_CHALLENGE = {
+OF_CHALLENGE = {"challenge": ("acceptance.csv", "scores.csv", "challenge.json")}
+EXPLAINED = {
     "prototypes": ("prototypes.csv", "prototypes.json"),
     "donors": ("donors.csv", "donors.json"),
-    "challenge": ("acceptance.csv", "scores.csv", "challenge.json"),
+    "counterfactuals": ("counterfactuals.json",),
 }
-"""Prototypes by ecg_id and digest: no recording of a patient leaves the workspace with a release."""
+WAVEFORMS = {"prototypes": ("prototypes.h5",), "donors": ("donors.h5",)}
+"""Recordings of patients, which leave the workspace only where `release.waveforms` allows it."""
 
 
 def release_folder(workspace: Path, name: str) -> Path:
@@ -45,30 +60,96 @@ def release_folder(workspace: Path, name: str) -> Path:
     return workspace / RELEASES / name
 
 
-def write_release(place: Workspace, arm: str, name: str, files: Mapping[str, Path]) -> Path:
-    """Copy what the stages wrote for `arm`, the workspace's state and `files` (path in the release -> source).
+def released_stages(place: Workspace, arm: str) -> list[str]:
+    """The stages that a release of `arm` rests on, in running order: those that made what goes into it."""
+    params = place.params()
+    wanted = {f"train-{arm}", f"calibrate-{arm}"}
+    if params.judged == arm:
+        wanted.add("challenge")
+    elif params.explain.arm == arm:
+        wanted |= EXPLAINED.keys() | {"report"}
+    return leading_to(place, wanted)
 
-    The release appears whole, with its manifest. Raises InputError when it exists, OSError when an output is missing.
+
+def leading_to(place: Workspace, wanted: Iterable[str]) -> list[str]:
+    """The stages of a workspace without which `wanted` cannot run, these included, in running order."""
+    chain = {stage.name: stage for stage in place.stages()}
+    writer = {output: name for name, stage in chain.items() for output in stage.outputs}
+    needed, waiting = set(), list(wanted)
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting += [writer[path] for path in chain[name].inputs if path in writer]
+    return [name for name in chain if name in needed]
+
+
+def copied_outputs(release: Path, arm: str) -> dict[str, Path]:
+    """Outputs, by their path in the workspace, of which a release holds copies -> the copy."""
+    outputs = {**COHORT, **OF_ARM, **OF_CHALLENGE, **EXPLAINED, **WAVEFORMS}
+    copies = {
+        f"out/{stage.format(arm=arm)}/{name}": release / name for stage, names in outputs.items() for name in names
+    }
+    return {path: copy for path, copy in copies.items() if copy.is_file()}
+
+
+def write_release(
+    place: Workspace,
+    arm: str,
+    name: str,
+    files: Mapping[str, Path],
+    documents: Mapping[str, str],
+    key: Ed25519PrivateKey | None,
+) -> Path:
+    """Make the release `name` of `arm` from what the stages wrote and the workspace's state.
+
+    Args:
+        place: the workspace.
+        arm: which model.
+        name: of the release.
+        files: what else goes into it, as path in the release -> source.
+        documents: the same, as path -> text; PROVENANCE and DECISION are among them.
+        key: signs it; None leaves it unsigned.
+
+    The release appears whole, with its manifest and signature. Raises InputError when it exists, OSError when an output
+    is missing.
     """
-    out = place.path / "out"
+    params = place.params()
+    made = set(released_stages(place, arm))
+    parts = {**COHORT, **OF_ARM, **OF_CHALLENGE, **EXPLAINED}
     folder = release_folder(place.path, name)
     with new_folder(folder) as scratch:
-        outputs = {stage.format(arm=arm): names for stage, names in {**OF_ARM, **OF_CHALLENGE}.items()}
-        sources = [out / file for file in COHORT]
-        sources += [out / stage / file for stage, names in outputs.items() for file in names]
-        for source in sources:
-            shutil.copyfile(source, scratch / source.name)
+        for stage, names in [*parts.items(), *(WAVEFORMS.items() if params.release.waveforms else ())]:
+            if stage.format(arm=arm) in made:
+                for file in names:
+                    shutil.copyfile(place.path / "out" / stage.format(arm=arm) / file, scratch / file)
         for state in STATE:
             shutil.copyfile(place.path / state, scratch / state)
-        log = selection_log(out, arm)
-        log.to_csv(scratch / SELECTION_LOG, index=False, float_format="%.4f", lineterminator="\n")
-        known = learnt_by(place, log)
-        pd.DataFrame({"ecg_id": known}).to_csv(scratch / LEARNT, index=False, lineterminator="\n")
         for target, source in files.items():
             (scratch / target).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, scratch / target)
+        for target, text in {**documents, **_materials(json.loads(documents[PROVENANCE]))}.items():
+            (scratch / target).write_text(text, encoding="utf-8")
+        log = selection_log(place.path / "out", arm)
+        log.to_csv(scratch / SELECTION_LOG, index=False, float_format="%.4f", lineterminator="\n")
+        known = learnt_by(place, log)
+        pd.DataFrame({"ecg_id": known}).to_csv(scratch / LEARNT, index=False, lineterminator="\n")
+        record_digests(place, arm).to_csv(scratch / RECORDS, index=False, lineterminator="\n")
+        write_documents(scratch)
+        write_release_page(scratch)
         write_manifest(scratch)
+        if key is not None:
+            sign(scratch, key)
     return folder
+
+
+def _materials(provenance: Mapping[str, Any]) -> dict[str, str]:
+    """What the release was made with."""
+    return {
+        ENVIRONMENT: json.dumps(environment(), indent=2, sort_keys=True) + "\n",
+        ENVIRONMENT_LOCK: environment_lock(),
+        MATERIALS: bill_of_materials(provenance["code"]["commit"]),
+    }
 
 
 def selection_log(out: Path, arm: str) -> pd.DataFrame:

@@ -7,7 +7,8 @@ from pathlib import Path
 from flows.provenance import file_digest
 from veribeat.errors import InputError
 
-MANIFEST = "manifest.json"
+MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
+"""The one lists all files of a release but these two."""
 
 
 def write_manifest(folder: Path) -> None:
@@ -50,5 +51,5 @@ def _digests(folder: Path) -> dict[str, str]:
     return {
         file.relative_to(folder).as_posix(): file_digest(file)
         for file in sorted(folder.rglob("*"))
-        if file.is_file() and file != folder / MANIFEST
+        if file.is_file() and file not in {folder / MANIFEST, folder / SIGNATURE}
     }

@@ -14,6 +14,9 @@ from flows.dvc_engine import StageFailed, repair_after_kill
 from flows.installed_versions import check_versions
 from flows.pipeline import INPUT_ERROR, run_stage
 from flows.provenance import git_state
+from flows.release.contents import leading_to
+from flows.release.record import Making
+from flows.release.signature import load_private_key
 from flows.retrain import registry, steps
 from flows.retrain.ledger import Decision, TakenBatch, Update, champion_of
 from flows.retrain.page import write_retraining_page
@@ -40,12 +43,22 @@ def extend(place: Workspace, update: Update, batches: tuple[TakenBatch, ...]) ->
 
 
 @_step
-def decide(place: Workspace, update: Update, refused: dict[str, str]) -> Decision:
+def decide(
+    place: Workspace, update: Update, refused: dict[str, str], context: RunContext, key: Path | None
+) -> Decision:
     """Hold the challenger against the limits of acceptance."""
     decision = steps.judge(place, update, refused)
     if decision.accepted:
         # First the release, then the decision: a decision for a release that is not there would decide nothing.
-        steps.release(place, update)
+        making = Making(
+            _now(),
+            context.git_sha,
+            bool(context.git_dirty),
+            registry.run_to_be(place, update),
+            context.prefect_flow_run,
+            context.other_versions,
+        )
+        steps.release(place, update, refused, making, None if key is None else load_private_key(key))
     update.decide(decision)
     return decision
 
@@ -60,8 +73,10 @@ def log_and_promote(place: Workspace, update: Update, context: RunContext) -> No
 
 
 @flow(name="retrain", persist_result=False)
-def retrain(workspace: Path, allow_other_versions: bool = False) -> State[Any]:
+def retrain(workspace: Path, allow_other_versions: bool = False, key: Path | None = None) -> State[Any]:
     """Finish the update that was cut short, or make the next one: the first champion, or a batch of the inbox.
+
+    A release is signed by the private key in the file `key`, if there is one.
 
     The final state's data is the retraining page; its name is NothingNew when there was nothing to do. Ends in the
     failed state `InputError`, whose message is one sentence, for bad input, a busy workspace or unpinned versions, and
@@ -69,6 +84,8 @@ def retrain(workspace: Path, allow_other_versions: bool = False) -> State[Any]:
     """
     try:
         versions = check_versions(allow_others=allow_other_versions)
+        if key is not None:
+            load_private_key(key)  # that it cannot be used would else be found out after the training
         place = Workspace.at(workspace)
         if place.params().judged is None:
             raise InputError(
@@ -76,14 +93,14 @@ def retrain(workspace: Path, allow_other_versions: bool = False) -> State[Any]:
                 " workspace with 'veribeat init --retrain'."
             )
         with place.lock():
-            return _retrain(place, versions)
+            return _retrain(place, versions, key)
     except InputError as error:
         return Failed(name=INPUT_ERROR, message=str(error))
     except StageFailed as error:
         return Failed(message=str(error))
 
 
-def _retrain(place: Workspace, versions: tuple[str, ...]) -> State[Any]:
+def _retrain(place: Workspace, versions: tuple[str, ...], key: Path | None) -> State[Any]:
     logger = get_run_logger()
     place.check_cohort()
     repair_after_kill(place.path, logger.warning)
@@ -91,10 +108,10 @@ def _retrain(place: Workspace, versions: tuple[str, ...]) -> State[Any]:
     if update is None:
         return Completed(name=NOTHING_NEW, message="The inbox is empty.", data=write_retraining_page(place))
     logger.info("update %s (%s): %s", update.name, update.kind, ", ".join(b.name for b in update.batches))
-    if update.decision is None:
-        _challenge(place, update)
     git = git_state()
     context = RunContext(str(flow_run.get_id()), git.sha, {}, git.dirty, versions)
+    if update.decision is None:
+        _challenge(place, update, context, key)
     log_and_promote(place, update, context)
     steps.settle(place, update, _now())
     decision = update.decision
@@ -104,7 +121,7 @@ def _retrain(place: Workspace, versions: tuple[str, ...]) -> State[Any]:
     return Completed(message=f"Update {update.name}: {outcome}{reasons}", data=write_retraining_page(place))
 
 
-def _challenge(place: Workspace, update: Update) -> None:
+def _challenge(place: Workspace, update: Update, context: RunContext, key: Path | None) -> None:
     """From the inbox to a decision."""
     reasons = {batch: screen(place, update, batch) for batch in update.batches}
     refused = {batch.name: reason for batch, reason in reasons.items() if reason is not None}
@@ -113,13 +130,13 @@ def _challenge(place: Workspace, update: Update) -> None:
         update.decide(Decision(None, tuple(refused.values()), tuple(refused)))
         return
     extend(place, update, usable)
-    for stage in steps.needed_stages(place):
+    for stage in leading_to(place, ["challenge"]):
         state = run_stage.with_options(name=stage, task_run_name=stage)(place.path, stage, return_state=True)
         if state.is_failed() or state.is_crashed():
             if state.name == INPUT_ERROR:
                 raise InputError(state.message or f"Stage '{stage}' found bad input.")
             raise StageFailed(state.message or f"Stage '{stage}' failed.")
-    decide(place, update, refused)
+    decide(place, update, refused, context, key)
 
 
 def _now() -> str:

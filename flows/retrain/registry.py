@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from flows.addresses import without_password
 from flows.provenance import file_digest
 from flows.release.contents import release_folder
 from flows.retrain.ledger import Update
@@ -32,13 +33,27 @@ def _store(place: Workspace) -> "Store":
     quieten()
     from flows.tracking.store import Store  # takes seconds to import, and must come after `quieten`
 
-    return Store(tracking_uri(place.path), f"{place.path.name}, retraining", artifact_root(place.path))
+    return Store(tracking_uri(place.path), _experiment(place), artifact_root(place.path))
+
+
+def _experiment(place: Workspace) -> str:
+    return f"{place.path.name}, retraining"
+
+
+def _key(update: Update) -> str:
+    return f"update {update.name} {file_digest(update.folder / 'taken.json')}"
+
+
+def run_to_be(place: Workspace, update: Update) -> dict[str, str | None]:
+    """Where the run of an update will be found: a release is made before it is logged."""
+    uri = without_password(tracking_uri(place.path))
+    return {"tracking_uri": uri, "experiment": _experiment(place), "run_id": None, "tag": f"{KEY}={_key(update)}"}
 
 
 def log_update(place: Workspace, update: Update, context: RunContext) -> str:
     """Log a decided update to MLflow, once, with its model if it was accepted; the id of its run."""
     store = _store(place)
-    key = f"update {update.name} {file_digest(update.folder / 'taken.json')}"
+    key = _key(update)
     for run in store.find({KEY: key}):
         if store.is_finished(run):
             return str(run.info.run_id)

@@ -8,11 +8,14 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from flows.dvc_engine import StageFailed
 from flows.folders import new_folder
 from flows.process import StreamedProcess
-from flows.release.contents import STATE, release_folder, write_release
+from flows.release.contents import DECISION, PROVENANCE, STATE, release_folder, write_release
 from flows.release.manifest import is_complete
+from flows.release.record import Making, decision_document, provenance_document
 from flows.retrain import cohort, inbox
 from flows.retrain.ledger import DONE, Decision, TakenBatch, Update, begin, champion_of, learnt_in, updates
 from flows.workspace import Workspace
@@ -101,19 +104,6 @@ def extend(place: Workspace, update: Update, batches: tuple[TakenBatch, ...]) ->
     )
 
 
-def needed_stages(place: Workspace) -> list[str]:
-    """The stages that lead to the stage `challenge`, in running order."""
-    chain = {stage.name: stage for stage in place.stages()}
-    writer = {output: name for name, stage in chain.items() for output in stage.outputs}
-    needed, waiting = set(), ["challenge"]
-    while waiting:
-        name = waiting.pop()
-        if name not in needed:
-            needed.add(name)
-            waiting += [writer[path] for path in chain[name].inputs if path in writer]
-    return [name for name in chain if name in needed]
-
-
 def judge(place: Workspace, update: Update, refused: Mapping[str, str]) -> Decision:
     """Decide by what the stage `challenge` found, and keep what the decision rests on.
 
@@ -148,7 +138,13 @@ def _broken(place: Workspace, found: dict[str, list[str]]) -> list[str]:
     return sentences
 
 
-def release(place: Workspace, update: Update) -> None:
+def release(
+    place: Workspace,
+    update: Update,
+    refused: Mapping[str, str],
+    making: Making,
+    key: Ed25519PrivateKey | None,
+) -> None:
     """Make the release of an accepted update, from the outputs that it was judged by."""
     if is_complete(release_folder(place.path, update.name)):
         return
@@ -161,7 +157,15 @@ def release(place: Workspace, update: Update) -> None:
     }
     batches = place.params().cohort.batches
     files |= {f"batches/{name}.dvc": place.path / "batches" / f"{name}.dvc" for name in batches}
-    write_release(place, arm, update.name, {**files, "taken.json": update.folder / "taken.json"})
+    files["taken.json"] = update.folder / "taken.json"
+    acceptance = place.path / "out" / "challenge" / "acceptance.csv"
+    documents = {
+        PROVENANCE: provenance_document(place, arm, update.name, making),
+        DECISION: decision_document(
+            update.name, update.kind, update.champion, acceptance, refused, "all limits are kept"
+        ),
+    }
+    write_release(place, arm, update.name, files, documents, key)
 
 
 def settle(place: Workspace, update: Update, ended: str) -> None:

@@ -16,6 +16,7 @@ from tasks.params.explain import ExplainParams
 from tasks.params.ingest import IngestParams
 from tasks.params.prototypes import PrototypesParams
 from tasks.params.reading import PARAMS_FILE, Section, parse, read_document
+from tasks.params.release import ReleaseParams
 from tasks.params.report import ReportParams
 from tasks.params.retrain import RetrainParams
 from tasks.params.rules import RulesParams
@@ -50,6 +51,7 @@ class Params(Section):
     counterfactuals: CounterfactualsParams
     report: ReportParams
     retrain: RetrainParams
+    release: ReleaseParams
 
     @model_validator(mode="after")
     def _arms_are_complete(self) -> "Params":

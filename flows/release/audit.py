@@ -1,0 +1,201 @@
+"""`veribeat audit`: is a release what it was signed as, and does its code make it again?"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from flows.release.comparison import DifferingOutput, differing_outputs
+from flows.release.contents import ENVIRONMENT, ENVIRONMENT_LOCK, PROVENANCE, RECORDS, copied_outputs
+from flows.release.environment import environment_differences
+from flows.release.manifest import SIGNATURE, differences
+from flows.release.record_digests import changed_records
+from flows.release.rerun import Rerun, Sources, prepared_rerun
+from flows.release.signature import verify
+from flows.tracking.lock import read_lock
+from veribeat.errors import InputError
+
+Log = Callable[[str], None]
+
+
+class Verdict(StrEnum):
+    """How an audit ends."""
+
+    INTACT = "intact"
+    """Signature and manifest fit; nothing was run again."""
+    IDENTICAL = "identical"
+    """Made again to the same bytes."""
+    EQUIVALENT = "equivalent"
+    """Made again in another environment to other bytes, with metrics within the tolerance."""
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check of an audit has found."""
+
+    check: str
+    kept: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit has found, in the order of its checks."""
+
+    release: str
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+
+    @property
+    def first_difference(self) -> str | None:
+        """The detail of the first check that failed."""
+        return next((finding.detail for finding in self.findings if not finding.kept), None)
+
+    def as_json(self) -> str:
+        """The audit as a document."""
+        findings = [
+            {"check": each.check, "kept": each.kept, "detail": each.detail} for each in self.findings
+        ]
+        content = {"release": self.release, "verdict": self.verdict, "findings": findings}
+        return json.dumps(content, indent=2) + "\n"
+
+
+def audit(
+    release: Path,
+    key: Ed25519PublicKey | None,
+    rerun: tuple[Sources, Path | None] | None,
+    tolerance: float,
+    log: Log,
+) -> Audit:
+    """Check a release.
+
+    Args:
+        release: its folder.
+        key: the public key that must have signed it; None takes any.
+        rerun: where code and data are, and a new folder to run in (None for a temporary one); None runs nothing.
+        tolerance: by how much a metric may differ in another environment.
+        log: is told what is being done, line by line.
+
+    Raises InputError when the folder is no release, or code or data cannot be had; StageFailed when a stage fails.
+    """
+    findings = [_signature(release, key), *_manifest(release)]
+    if rerun is None or not all(finding.kept for finding in findings):
+        # A release that was changed is not worth a rerun: what would be compared with what?
+        verdict = Verdict.INTACT if all(finding.kept for finding in findings) else Verdict.DIFFERENT
+        return Audit(release.name, verdict, tuple(findings))
+    sources, folder = rerun
+    provenance = read_json(release / PROVENANCE)
+    code = provenance["code"]
+    if code["commit"] is None or code["dirty"]:
+        what = "outside of git" if code["commit"] is None else "with changes that were not committed"
+        raise InputError(f"{release} was made by code {what}, so that it cannot be made again; --quick still works.")
+    stages = provenance["stages"]
+    with prepared_rerun(release, code["commit"], stages, sources, folder) as again:
+        changed = again.changed_inputs(stages)
+        if changed:
+            findings.append(_inputs(release, again, changed, log))
+            return Audit(release.name, Verdict.DIFFERENT, tuple(findings))
+        findings.append(Finding("code and data", True, f"as recorded: commit {code['commit'][:12]}"))
+        for stage in stages:
+            log(f"running '{stage}'")
+            again.run(stage, log)
+        differing = differing_outputs(
+            read_lock(release), again.lock, stages, copied_outputs(release, provenance["arm"])
+        )
+        elsewhere = environment_differences(
+            read_json(release / ENVIRONMENT), (release / ENVIRONMENT_LOCK).read_text(encoding="utf-8")
+        )
+        verdict, last = _verdict(differing, elsewhere, again, provenance["arm"], release, tolerance)
+    findings += [_environment(elsewhere), *last]
+    return Audit(release.name, verdict, tuple(findings))
+
+
+def read_json(file: Path) -> Any:
+    """A JSON file of a release; InputError where it is missing or damaged."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{file.parent} has no {file.name}: an audit by rerun needs it.") from error
+    except ValueError as error:
+        raise InputError(f"{file} is damaged ({error}): restore the release from a backup.") from error
+
+
+def _signature(release: Path, key: Ed25519PublicKey | None) -> Finding:
+    if key is None and not (release / SIGNATURE).is_file():
+        return Finding("signature", True, "not signed, and no key was given that should have")
+    try:
+        verified = verify(release, key)
+    except InputError as error:
+        return Finding("signature", False, str(error))
+    whose = "the key given" if verified.trusted else "a key that nobody vouched for (give one with --key)"
+    return Finding("signature", True, f"by {whose}, {verified.fingerprint[:16]}")
+
+
+def _manifest(release: Path) -> list[Finding]:
+    try:
+        changed = differences(release)
+    except InputError as error:
+        return [Finding("manifest", False, str(error))]
+    if not changed:
+        return [Finding("manifest", True, "every file has the bytes that it lists")]
+    return [Finding("manifest", False, f"{name} is {state}") for name, state in changed.items()]
+
+
+def _inputs(release: Path, again: Rerun, changed: list[str], log: Log) -> Finding:
+    """What of code or data is not as recorded; of data, which record."""
+    detail = f"not as recorded: {', '.join(changed[:5])}{' ...' * (len(changed) > 5)}"
+    if any("records100" in path or path.endswith(".csv") for path in changed):
+        log("reading the data, to find out which record has changed")
+        again.run("ingest", log)
+        records = changed_records(release / RECORDS, again.path / "out")
+        detail += f"; {records[0]}" if records else "; no record that this release was trained on has changed"
+    return Finding("code and data", False, detail)
+
+
+def _environment(elsewhere: list[str]) -> Finding:
+    detail = "; ".join(elsewhere[:3]) + " ..." * (len(elsewhere) > 3) if elsewhere else "as recorded"
+    return Finding("environment", True, detail)
+
+
+def _verdict(
+    differing: list[DifferingOutput],
+    elsewhere: list[str],
+    again: Rerun,
+    arm: str,
+    release: Path,
+    tolerance: float,
+) -> tuple[Verdict, list[Finding]]:
+    if not differing:
+        return Verdict.IDENTICAL, [Finding("outputs", True, "made again to the same bytes")]
+    first = differing[0]
+    named = f"{first.path} differs: {first.where}"
+    more = f" (and {len(differing) - 1} more: {', '.join(each.path for each in differing[1:4])})"
+    outputs = Finding("outputs", False, named + more * (len(differing) > 1))
+    if not elsewhere:
+        return Verdict.DIFFERENT, [outputs]
+    metric, by = largest_change(
+        read_json(release / "metrics.json"), read_json(again.path / "out" / f"calibrate-{arm}" / "metrics.json")
+    )
+    close = by <= tolerance
+    found = Finding("metrics", close, f"{metric} changes most, by {by:.4g} (tolerance {tolerance:g})")
+    return (Verdict.EQUIVALENT if close else Verdict.DIFFERENT), [outputs, found]
+
+
+def largest_change(before: Mapping[str, Any], after: Mapping[str, Any], place: str = "") -> tuple[str, float]:
+    """The number in a document that changes most, and by how much; infinite where one is missing."""
+    worst = ("nothing", 0.0)
+    for key in sorted(before.keys() | after.keys()):
+        old, new, name = before.get(key), after.get(key), f"{place}.{key}".removeprefix(".")
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found = largest_change(old, new, name)
+        elif isinstance(old, int | float) and isinstance(new, int | float):
+            found = (name, abs(new - old))
+        else:
+            found = (name, 0.0 if old == new else float("inf"))
+        worst = max(worst, found, key=lambda pair: pair[1])
+    return worst

@@ -1,0 +1,67 @@
+"""A release of a workspace that nobody updates by `veribeat retrain`: made when its user says so."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from flows.addresses import without_password
+from flows.dvc_engine import repair_after_kill
+from flows.provenance import git_state
+from flows.release.contents import DECISION, PROVENANCE, release_folder, released_stages, write_release
+from flows.release.record import Making, decision_document, provenance_document
+from flows.status import UP_TO_DATE, stage_states
+from flows.tracking.context import RunContext
+from flows.tracking.projection import project
+from flows.workspace import Workspace
+from veribeat.errors import InputError
+
+
+def release_by_hand(
+    place: Workspace,
+    name: str,
+    arm: str,
+    reason: str,
+    versions: tuple[str, ...],
+    key: Ed25519PrivateKey | None,
+) -> Path:
+    """Make the release `name` of `arm`, which is logged to MLflow if it was not yet; its folder.
+
+    The caller holds the workspace's lock. `versions` are packages that are not as pinned. Raises InputError when the
+    name cannot be one or is taken, there is no such arm, or a stage is not up to date: a release must be what dvc.lock
+    says it is.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", name):
+        raise InputError(
+            f"'{name}' cannot name a release: begin with a letter, go on with letters, digits, '.', '_' and '-'."
+        )
+    if release_folder(place.path, name).exists():
+        raise InputError(f"There is a release '{name}' already: choose another name.")
+    params = place.params()
+    if arm not in params.arms:
+        raise InputError(f"{place.params_file} has no arm '{arm}', only {', '.join(sorted(params.arms))}.")
+    repair_after_kill(place.path, print)
+    states = stage_states(place)
+    for stage in released_stages(place, arm):
+        if states[stage] != UP_TO_DATE:
+            raise InputError(f"Stage '{stage}' is not up to date ({states[stage]}): run 'veribeat run' first.")
+    git = git_state()
+    context = RunContext(None, git.sha, {}, git.dirty, versions)
+    logged = project(place.path, params, place.stages(), context)
+    mlflow: dict[str, str | None] = {
+        "tracking_uri": without_password(logged.tracking_uri),
+        "experiment": logged.experiment,
+        "run_id": logged.children[arm],
+        "tag": None,
+    }
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    making = Making(now, git.sha, git.dirty, mlflow, None, versions)
+    challenged = "challenge" in released_stages(place, arm)
+    acceptance = place.path / "out" / "challenge" / "acceptance.csv" if challenged else None
+    documents = {
+        PROVENANCE: provenance_document(place, arm, name, making),
+        DECISION: decision_document(name, "by hand", None, acceptance, {}, reason),
+    }
+    batches = {f"batches/{batch}.dvc": place.path / "batches" / f"{batch}.dvc" for batch in params.cohort.batches}
+    return write_release(place, arm, name, batches, documents, key)
