@@ -42,9 +42,7 @@ def run_quietly(command: Sequence[str], cwd: Path) -> str:
 class StreamedProcess:
     """A child process whose output lines can be read as they come; `returncode` is set after the last."""
 
-    def __init__(
-        self, command: Sequence[str], cwd: Path, variables: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, command: Sequence[str], cwd: Path, variables: Mapping[str, str] | None = None) -> None:
         self.command = list(command)
         self.cwd = cwd
         self.variables = variables or {}

@@ -66,7 +66,9 @@ def audit(
     keep: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="New folder to run in, which is kept.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the audit there, as JSON.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write the audit there, as JSON.")
+    ] = None,
 ) -> None:
     """Find out whether a release is what was signed, and whether its code and data make it again.
 

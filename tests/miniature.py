@@ -65,9 +65,7 @@ class Miniature:
 def git(folder: Path, *arguments: str) -> str:
     """Run git, as somebody."""
     who = ["-c", "user.name=nobody", "-c", "user.email=nobody@example.org"]
-    done = subprocess.run(
-        ["git", *who, *arguments], cwd=folder, check=True, capture_output=True, text=True
-    )
+    done = subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
 

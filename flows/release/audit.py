@@ -58,9 +58,7 @@ class Audit:
 
     def as_json(self) -> str:
         """The audit as a document."""
-        findings = [
-            {"check": each.check, "kept": each.kept, "detail": each.detail} for each in self.findings
-        ]
+        findings = [{"check": each.check, "kept": each.kept, "detail": each.detail} for each in self.findings]
         content = {"release": self.release, "verdict": self.verdict, "findings": findings}
         return json.dumps(content, indent=2) + "\n"
 
@@ -93,7 +91,9 @@ def audit(
     code = provenance["code"]
     if code["commit"] is None or code["dirty"]:
         what = "outside of git" if code["commit"] is None else "with changes that were not committed"
-        raise InputError(f"{release} was made by code {what}, so that it cannot be made again; --quick still works.")
+        raise InputError(
+            f"{release} was made by code {what}, so that it cannot be made again; --quick still works."
+        )
     stages = provenance["stages"]
     with prepared_rerun(release, code["commit"], stages, sources, folder) as again:
         changed = again.changed_inputs(stages)
@@ -179,7 +179,8 @@ def _verdict(
     if not elsewhere:
         return Verdict.DIFFERENT, [outputs]
     metric, by = largest_change(
-        read_json(release / "metrics.json"), read_json(again.path / "out" / f"calibrate-{arm}" / "metrics.json")
+        read_json(release / "metrics.json"),
+        read_json(again.path / "out" / f"calibrate-{arm}" / "metrics.json"),
     )
     close = by <= tolerance
     found = Finding("metrics", close, f"{metric} changes most, by {by:.4g} (tolerance {tolerance:g})")

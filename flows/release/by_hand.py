@@ -45,7 +45,9 @@ def release_by_hand(
     states = stage_states(place)
     for stage in released_stages(place, arm):
         if states[stage] != UP_TO_DATE:
-            raise InputError(f"Stage '{stage}' is not up to date ({states[stage]}): run 'veribeat run' first.")
+            raise InputError(
+                f"Stage '{stage}' is not up to date ({states[stage]}): run 'veribeat run' first."
+            )
     git = git_state()
     context = RunContext(None, git.sha, {}, git.dirty, versions)
     logged = project(place.path, params, place.stages(), context)
@@ -63,5 +65,7 @@ def release_by_hand(
         PROVENANCE: provenance_document(place, arm, name, making),
         DECISION: decision_document(name, "by hand", None, acceptance, {}, reason),
     }
-    batches = {f"batches/{batch}.dvc": place.path / "batches" / f"{batch}.dvc" for batch in params.cohort.batches}
+    batches = {
+        f"batches/{batch}.dvc": place.path / "batches" / f"{batch}.dvc" for batch in params.cohort.batches
+    }
     return write_release(place, arm, name, batches, documents, key)

@@ -88,7 +88,9 @@ def copied_outputs(release: Path, arm: str) -> dict[str, Path]:
     """Outputs, by their path in the workspace, of which a release holds copies -> the copy."""
     outputs = {**COHORT, **OF_ARM, **OF_CHALLENGE, **EXPLAINED, **WAVEFORMS}
     copies = {
-        f"out/{stage.format(arm=arm)}/{name}": release / name for stage, names in outputs.items() for name in names
+        f"out/{stage.format(arm=arm)}/{name}": release / name
+        for stage, names in outputs.items()
+        for name in names
     }
     return {path: copy for path, copy in copies.items() if copy.is_file()}
 

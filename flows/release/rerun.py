@@ -163,4 +163,3 @@ def _pull_batches(release: Path, place: Path, remote: str | None) -> None:
 def _of(lines: list[str]) -> str:
     named = [line.strip() for line in lines if f"{BATCHES}/" in line]
     return named[0] if named else "md5"
-

@@ -30,4 +30,3 @@ def _workspace_of(release: Path) -> Workspace | None:
     if folder.name != RELEASES or not (folder.parent / ".dvc").is_dir():
         return None
     return Workspace.at(folder.parent)
-

@@ -47,7 +47,12 @@ def _key(update: Update) -> str:
 def run_to_be(place: Workspace, update: Update) -> dict[str, str | None]:
     """Where the run of an update will be found: a release is made before it is logged."""
     uri = without_password(tracking_uri(place.path))
-    return {"tracking_uri": uri, "experiment": _experiment(place), "run_id": None, "tag": f"{KEY}={_key(update)}"}
+    return {
+        "tracking_uri": uri,
+        "experiment": _experiment(place),
+        "run_id": None,
+        "tag": f"{KEY}={_key(update)}",
+    }
 
 
 def log_update(place: Workspace, update: Update, context: RunContext) -> str:

@@ -37,7 +37,9 @@ def quick(release: Path, key: Ed25519PrivateKey | None = KEY) -> Audit:
     return audit(release, None if key is None else key.public_key(), None, 0.01, print)
 
 
-def full(made: Miniature, tolerance: float = 0.01, data: Path | None = None, remote: Path | None = None) -> Audit:
+def full(
+    made: Miniature, tolerance: float = 0.01, data: Path | None = None, remote: Path | None = None
+) -> Audit:
     sources = sources_of(made.release, str(made.code), data, None if remote is None else str(remote))
     return audit(made.release, KEY.public_key(), (sources, None), tolerance, print)
 
@@ -170,7 +172,9 @@ def test_changed_code_is_named(copied: Miniature) -> None:
     recorded = miniature.run_quietly(["dvc", "status", "--json"], cwd=copied.workspace)
     assert recorded.strip() == "{}"
     text = (copied.release / "dvc.lock").read_text()
-    (place,) = [index for index, line in enumerate(text.splitlines()) if "code/train.py" in line and "path" in line]
+    (place,) = [
+        index for index, line in enumerate(text.splitlines()) if "code/train.py" in line and "path" in line
+    ]
     lines = text.splitlines()
     lines[place + 2] = f"      md5: {'0' * 32}"
     (copied.release / "dvc.lock").write_text("\n".join(lines) + "\n")
@@ -201,7 +205,9 @@ def test_what_cannot_be_had_is_one_sentence(copied: Miniature, tmp_path: Path) -
         full(copied, data=copied.code.parent / "cohort")
 
 
-@pytest.mark.parametrize(("old", "new"), [('"dirty": false', '"dirty": true'), ('"commit": "', '"commit": null, "x": "')])
+@pytest.mark.parametrize(
+    ("old", "new"), [('"dirty": false', '"dirty": true'), ('"commit": "', '"commit": null, "x": "')]
+)
 def test_code_that_nobody_can_get_is_said_so(copied: Miniature, old: str, new: str) -> None:
     resigned(copied, "provenance.json", old, new)
     with pytest.raises(InputError, match="cannot be made again; --quick still works"):
@@ -215,7 +221,7 @@ def test_code_that_nobody_can_get_is_said_so(copied: Miniature, old: str, new: s
     ("name", "before", "after", "expected"),
     [
         ("a.json", '{"a": {"b": [1, 2]}}', '{"a": {"b": [1, 3]}}', "a.b[1] is 3, and was 2"),
-        ("a.json", '{"a": 1}', '{"a": 1, "c": "x"}', 'c is x, and was null'),
+        ("a.json", '{"a": 1}', '{"a": 1, "c": "x"}', "c is x, and was null"),
         ("a.json", "[1]", "[1, 2]", "all of it is [1, 2], and was [1]"),
         ("a.json", '{"a": 1}', '{"a":1}', "its spelling"),
         ("a.csv", "x,y\n1,2\n", "x,y\n1,3\n", "row 1, y, is 3, and was 2"),
@@ -224,7 +230,9 @@ def test_code_that_nobody_can_get_is_said_so(copied: Miniature, old: str, new: s
         ("a.pt", "x", "y", "its bytes"),
     ],
 )
-def test_the_first_difference_is_a_field(tmp_path: Path, name: str, before: str, after: str, expected: str) -> None:
+def test_the_first_difference_is_a_field(
+    tmp_path: Path, name: str, before: str, after: str, expected: str
+) -> None:
     for folder, text in (("old", before), ("new", after)):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_text(text)
@@ -239,6 +247,9 @@ def test_without_a_copy_or_a_new_file_there_is_no_field(tmp_path: Path) -> None:
 
 def test_the_largest_change_is_found_wherever_it_is() -> None:
     before = {"test": {"f1": 0.5, "n": 3}, "name": "x"}
-    assert largest_change(before, {"test": {"f1": 0.4, "n": 3}, "name": "x"}) == ("test.f1", pytest.approx(0.1))
+    assert largest_change(before, {"test": {"f1": 0.4, "n": 3}, "name": "x"}) == (
+        "test.f1",
+        pytest.approx(0.1),
+    )
     assert largest_change(before, {"test": {"f1": 0.5}, "name": "x"}) == ("test.n", float("inf"))
     assert largest_change(before, before) == ("nothing", 0.0)

@@ -51,6 +51,24 @@ def test_rows_that_no_beat_reaches_are_zero() -> None:
     assert np.abs(beat[BEFORE - 4 :]).max() > 0.3
 
 
+@pytest.mark.parametrize("beats", [1, 2, 5, 12])
+def test_the_median_is_that_of_numpy(beats: int) -> None:
+    """Beats at both ends of a recording lack rows, so that their number differs from row to row."""
+    generator = np.random.default_rng(beats)
+    signal = generator.normal(size=(1000, 12)).astype(np.float32)
+    peaks = np.sort(generator.choice(1000, beats, replace=False))
+    found = median_beat(signal, peaks)
+    places = peaks[:, None] + OFFSETS
+    values = np.where(
+        ((places >= 0) & (places < 1000))[:, :, None], signal[np.clip(places, 0, 999)].astype(np.float64), np.nan
+    )
+    level = np.median(signal[np.clip(peaks[:, None] + np.arange(-12, 13), 0, 999)].astype(np.float64), axis=1)
+    expected = np.nanmedian(values - level[:, None], axis=0)
+    leads = [column for column, lead in enumerate(LEADS) if lead not in FROM_I_AND_II]
+    there = ~np.isnan(expected).all(axis=1)
+    np.testing.assert_allclose(found[there][:, leads], expected[there][:, leads], atol=1e-12)
+
+
 def test_stretched_time_leaves_the_qrs_complex_alone() -> None:
     plain, faster = median_beat(SIGNAL, PEAKS), median_beat(SIGNAL, PEAKS, stretch=1.25)
     np.testing.assert_allclose(faster[: BEFORE + 9], plain[: BEFORE + 9], atol=0.002)  # but for the level
