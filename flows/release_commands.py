@@ -89,3 +89,14 @@ def audit(
         out.write_text(found.as_json(), encoding="utf-8")
     if found.verdict is Verdict.DIFFERENT:
         raise typer.Exit(1)
+
+
+def keys(
+    private: Annotated[Path, typer.Argument(help="File to make for the private key; the public one gets .pub.")],
+) -> None:
+    """Make a key pair that signs releases: keep the first file to yourself, and hand the second one out."""
+    from flows.release.signature import write_key_pair
+
+    public = private.with_name(f"{private.name}.pub")
+    fingerprint = write_key_pair(private, public)
+    print(f"Private key: {private}\nPublic key: {public}\nFingerprint: {fingerprint}")
