@@ -8,6 +8,7 @@ import pandas as pd
 
 from flows.folders import new_folder
 from flows.release.manifest import write_manifest
+from flows.release.reading import SELECTION_LOG
 from flows.tracking.lock import LOCK_FILE
 from flows.workspace import Workspace
 from tasks.params.reading import PARAMS_FILE
@@ -16,9 +17,6 @@ from tasks.train import LEARNT
 
 STATE = (str(PARAMS_FILE), "dvc.yaml", LOCK_FILE)
 """What a workspace is brought back to a release by; the rest is in DVC's cache."""
-
-SELECTION_LOG = "selection_log.csv"
-"""In how many epochs each training record was kept and dropped."""
 
 COHORT = ("ingest/card.json", "ingest/quarantine.csv", "split/normalisation.json")
 OF_ARM = {
