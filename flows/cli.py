@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from flows import environment, retrain_commands
+from flows import environment, release_commands, retrain_commands
 from flows.command_line import (
     HERE,
     AnyVersionsOption,
@@ -38,6 +38,7 @@ app.command()(compare)
 app.command("retrain")(retrain_commands.retrain)
 app.command()(retrain_commands.serve)
 app.command()(retrain_commands.rollback)
+app.command()(release_commands.diff)
 app.command()(simulate_stream)
 
 

@@ -149,7 +149,13 @@ def _data(folder: Path) -> None:
             "folds": folds,
             "devices": {"AT-6 C 5.5": 60, "CS|12": 48},
             "sex": {"female": 50, "male": 58},
-            "age": {"median": 61.5, "lower_quartile": 50.0, "upper_quartile": 72.0, "over_89": 1, "unknown": 2},
+            "age": {
+                "median": 61.5,
+                "lower_quartile": 50.0,
+                "upper_quartile": 72.0,
+                "over_89": 1,
+                "unknown": 2,
+            },
             "quarantine": {"records": 2, "reasons": {"flat lead": 1, "missing file": 1}},
         },
     )
@@ -210,8 +216,8 @@ def _scores(folder: Path) -> None:
     by_class = {name: 0.6 + i / 100 for i, name in enumerate(SUPERCLASSES)}
     values["calibrated"] |= {f"{key}_by_class": by_class for key in ("f1", "precision", "recall")}
     values["ranking"] |= {"auroc_by_class": by_class, "classes_defined": 5}
-    block = {**values, "records": TEST_RECORDS, "positives": {name: 9 for name in SUPERCLASSES}}
-    write_json(folder / "metrics.json", {name: block for name in ("test", "validation", "fold_10")})
+    block = {**values, "records": TEST_RECORDS, "positives": dict.fromkeys(SUPERCLASSES, 9)}
+    write_json(folder / "metrics.json", dict.fromkeys(("test", "validation", "fold_10"), block))
     rows = [
         [records, block, metric, value, round(value - 0.02, 6), round(value + 0.02, 6)]
         for records in ("test", "validation")
@@ -291,7 +297,7 @@ def _acceptance(folder: Path, kind: Kind) -> None:
 
 def _explanations(folder: Path) -> None:
     entry = {"candidates": 13, "dimensions": 5, "pool": 26, "prototypes": 2, "silhouette": 0.263726}
-    write_json(folder / "prototypes.json", {name: entry for name in SUPERCLASSES})
+    write_json(folder / "prototypes.json", dict.fromkeys(SUPERCLASSES, entry))
     write_json(folder / "donors.json", {name: {"candidates": 61, "donors": 8} for name in SUPERCLASSES})
     _csv(folder / "prototypes.csv", ["superclass", "ecg_id"], [["NORM", 8]])
     _csv(folder / "donors.csv", ["superclass", "ecg_id"], [["NORM", 3]])

@@ -117,7 +117,9 @@ def test_a_batch_counts_as_learnt_while_the_cohort_has_it(tmp_path: Path) -> Non
     decided(tmp_path, Decision("0002", ()), TakenBatch("b", "learnt"), TakenBatch("c", "also learnt"))
     begin(tmp_path, "update", (TakenBatch("d", "undecided"),), "0002", NOW)
     cohort = ["0002-b", "0002-c"]
-    found = {name: learnt_in(tmp_path, name, cohort) for name in ("refused", "learnt", "also learnt", "undecided")}
+    found = {
+        name: learnt_in(tmp_path, name, cohort) for name in ("refused", "learnt", "also learnt", "undecided")
+    }
     assert found == {"refused": None, "learnt": "0002", "also learnt": "0002", "undecided": None}
     assert learnt_in(tmp_path, "learnt", []) is None  # rolled back
 
