@@ -27,7 +27,9 @@ def record_digests(place: Workspace, arm: str) -> pd.DataFrame:
     table = _records(out).set_index("ecg_id").loc[roles["ecg_id"]].reset_index()
     names = [name for name in roles if roles[name].dtype == bool]
     samples = pd.read_csv(out / f"train-{arm}" / "samples.csv", usecols=["row"])["row"]
-    trained = set(pd.read_parquet(out / "ingest" / "records.parquet", columns=["ecg_id"])["ecg_id"].iloc[samples])
+    trained = set(
+        pd.read_parquet(out / "ingest" / "records.parquet", columns=["ecg_id"])["ecg_id"].iloc[samples]
+    )
     table.insert(2, "roles", [" ".join(name for name in names if row[name]) for _, row in roles.iterrows()])
     table.insert(3, LEARNT_HERE, table["ecg_id"].isin(trained))
     return table.sort_values("ecg_id", ignore_index=True)
@@ -39,10 +41,7 @@ def changed_records(table: Path, out: Path) -> list[str]:
     Records that the release gave no role do not count. Raises InputError when `table` cannot be read.
     """
     try:
-        before = pd.read_csv(table, dtype={"superclasses": str, DIGEST: str}, keep_default_na=False)
-        before = before.set_index("ecg_id")
-        columns = {"fold": "its fold", "superclasses": "its superclasses", DIGEST: "its samples"}
-        before = before[list(columns)]
+        before = pd.read_csv(table).set_index("ecg_id")[["fold", *SUPERCLASSES, DIGEST]]
     except (ValueError, KeyError) as error:
         raise InputError(f"{table} is damaged: restore the release from a backup.") from error
     after = _records(out).set_index("ecg_id")
@@ -52,9 +51,9 @@ def changed_records(table: Path, out: Path) -> list[str]:
             sentences.append(f"record {ecg_id} is missing")
             continue
         now = after.loc[ecg_id]
-        differing = [words for column, words in columns.items() if row[column] != now[column]]
+        differing = [name for name in before if row[name] != now[name]]
         if differing:
-            sentences.append(f"record {ecg_id}: {' and '.join(differing)} differ")
+            sentences.append(f"record {ecg_id} has another {', '.join(differing)}")
     return sentences
 
 
@@ -63,7 +62,5 @@ def _records(out: Path) -> pd.DataFrame:
     columns = ["ecg_id", "fold", "filename", *SUPERCLASSES]
     table = pd.read_parquet(out / "ingest" / "records.parquet", columns=columns)
     signals = np.load(out / "ingest" / "signals.npy", mmap_mode="r")
-    marks = table[list(SUPERCLASSES)].to_numpy(dtype=bool)
-    present = [" ".join(np.array(SUPERCLASSES)[row]) for row in marks]
     digests = [hashlib.sha256(np.ascontiguousarray(signal, dtype="<i2")).hexdigest() for signal in signals]
-    return table[["ecg_id", "fold"]].assign(superclasses=present, filename=table["filename"], sha256=digests)
+    return table.assign(sha256=digests)

@@ -45,7 +45,9 @@ def bill_of_materials(commit: str | None) -> str:
     components = {name: component(name, found, ComponentType.LIBRARY) for name, found in needed.items()}
     bom = Bom(components=components.values(), metadata=BomMetaData(component=root))
     for name, found in {ROOT: distribution(ROOT), **needed}.items():
-        needs = [components[need] for need in sorted({need for need, _ in _needs(found)}) if need in components]
+        needs = [
+            components[need] for need in sorted({need for need, _ in _needs(found)}) if need in components
+        ]
         bom.register_dependency(root if name == ROOT else components[name], needs)
     return _without_chance(str(JsonV1Dot6(bom).output_as_string(indent=2)))
 

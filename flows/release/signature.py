@@ -67,7 +67,9 @@ def write_key_pair(private: Path, public: Path) -> str:
     """
     for file in (private, public):
         if file.exists():
-            raise InputError(f"{file} exists already: a key that is lost cannot be made again; choose another name.")
+            raise InputError(
+                f"{file} exists already: a key that is lost cannot be made again; choose another name."
+            )
     key = Ed25519PrivateKey.generate()
     private.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -143,7 +145,9 @@ def _public_key(pem: bytes, what: str) -> Ed25519PublicKey:
     try:
         key = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise InputError(f"{what} is not a public key in PEM, as 'veribeat keys' writes one beside the private key.") from error
+        raise InputError(
+            f"{what} is not a public key in PEM, as 'veribeat keys' writes one beside the private key."
+        ) from error
     if not isinstance(key, Ed25519PublicKey):
         raise InputError(f"{what} is a key of another kind than {ALGORITHM}.")
     return key
