@@ -154,7 +154,7 @@ def _rows(files: ReleaseFiles) -> dict[int, dict[str, str]]:
 
 
 def _parameters(files: ReleaseFiles) -> dict[str, Any]:
-    """Dotted key -> value, without the batches, which are told apart one by one; None is for keys that are not there."""
+    """Dotted key -> value, but for the batches, which are told apart one by one; None is left for absent keys."""
     flat = _flat(files.value("params.yaml"))
     return {key: "null" if value is None else value for key, value in flat.items() if key != "cohort.batches"}
 
