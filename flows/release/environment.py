@@ -34,8 +34,11 @@ def environment() -> dict[str, Any]:
         "torch": {
             "version": torch.__version__,
             "capability": torch.backends.cpu.get_cpu_capability(),
-            "mkl": torch.backends.mkl.is_available(),
-            "mkldnn": torch.backends.mkldnn.is_available(),
+            "blas": next(
+                line.strip(" -")
+                for line in torch.__config__.show().splitlines()
+                if "BLAS" in line or "Kernel" in line
+            ),
             "threads": torch.get_num_threads(),
         },
         "libraries": libraries,

@@ -25,12 +25,13 @@ def record_digests(place: Workspace, arm: str) -> pd.DataFrame:
     out = place.path / "out"
     roles = pd.read_parquet(out / "split" / "roles.parquet")
     table = _records(out).set_index("ecg_id").loc[roles["ecg_id"]].reset_index()
-    names = [name for name in roles if roles[name].dtype == bool]
+    names = [str(name) for name in roles if roles[name].dtype == bool]
     samples = pd.read_csv(out / f"train-{arm}" / "samples.csv", usecols=["row"])["row"]
     trained = set(
         pd.read_parquet(out / "ingest" / "records.parquet", columns=["ecg_id"])["ecg_id"].iloc[samples]
     )
-    table.insert(2, "roles", [" ".join(name for name in names if row[name]) for _, row in roles.iterrows()])
+    held = roles[names].to_numpy()
+    table.insert(2, "roles", [" ".join(np.array(names)[row]) for row in held])
     table.insert(3, LEARNT_HERE, table["ecg_id"].isin(trained))
     return table.sort_values("ecg_id", ignore_index=True)
 
@@ -44,15 +45,14 @@ def changed_records(table: Path, out: Path) -> list[str]:
         before = pd.read_csv(table).set_index("ecg_id")[["fold", *SUPERCLASSES, DIGEST]]
     except (ValueError, KeyError) as error:
         raise InputError(f"{table} is damaged: restore the release from a backup.") from error
-    after = _records(out).set_index("ecg_id")
+    after = _records(out).set_index("ecg_id").reindex(before.index)
     sentences = []
-    for ecg_id, row in before.iterrows():
-        if ecg_id not in after.index:
+    for ecg_id, old, new in zip(
+        before.index, before.to_dict("records"), after.to_dict("records"), strict=True
+    ):
+        if pd.isna(new[DIGEST]):
             sentences.append(f"record {ecg_id} is missing")
-            continue
-        now = after.loc[ecg_id]
-        differing = [name for name in before if row[name] != now[name]]
-        if differing:
+        elif differing := [str(name) for name, value in old.items() if new[name] != value]:
             sentences.append(f"record {ecg_id} has another {', '.join(differing)}")
     return sentences
 
@@ -62,5 +62,5 @@ def _records(out: Path) -> pd.DataFrame:
     columns = ["ecg_id", "fold", "filename", *SUPERCLASSES]
     table = pd.read_parquet(out / "ingest" / "records.parquet", columns=columns)
     signals = np.load(out / "ingest" / "signals.npy", mmap_mode="r")
-    digests = [hashlib.sha256(np.ascontiguousarray(signal, dtype="<i2")).hexdigest() for signal in signals]
+    digests = [hashlib.sha256(signal.astype("<i2").tobytes()).hexdigest() for signal in signals]
     return table.assign(sha256=digests)

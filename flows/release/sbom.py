@@ -84,13 +84,13 @@ def _needs(found: Distribution, extra: str = "") -> Iterator[tuple[str, str]]:
 def _licence(found: Distribution) -> str | None:
     """As its metadata name it: an expression, else a classifier, else a short text; None where they do not."""
     metadata = found.metadata
-    if expression := metadata.get("License-Expression"):
+    for expression in metadata.get_all("License-Expression") or ():
         return str(expression)
     classifiers = [line for line in metadata.get_all("Classifier") or () if line.startswith("License ::")]
     if classifiers:
         return str(classifiers[0].rpartition(" :: ")[2])
-    text = str(metadata.get("License") or "").strip()
-    return text if text and len(text) < 80 and "\n" not in text else None
+    texts = [str(text).strip() for text in metadata.get_all("License") or ()]
+    return next((text for text in texts if text and len(text) < 80 and "\n" not in text), None)
 
 
 def _without_chance(text: str) -> str:
