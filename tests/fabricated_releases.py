@@ -164,8 +164,8 @@ def _data(folder: Path) -> None:
     )
     write_json(folder / "normalisation.json", {"mean_mv": -0.00069256, "std_mv": 0.233850467, "records": 6})
     _csv(folder / "learnt.csv", ["ecg_id"], [[number] for number in range(1, 8)])
-    rows = [[n, f"{n:064x}", *(n % 5 == i for i in range(5))] for n in range(1, 7)]
-    _csv(folder / "records.csv", ["ecg_id", "sha256", *SUPERCLASSES], rows)
+    rows = [[n, 3, f"{n:064x}", *(n % 5 == i for i in range(5))] for n in range(1, 7)]
+    _csv(folder / "records.csv", ["ecg_id", "fold", "sha256", *SUPERCLASSES], rows)
 
 
 def _model(folder: Path, arm: str) -> None:

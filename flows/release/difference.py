@@ -7,6 +7,7 @@ from typing import Any
 
 from flows.release.manifest import is_complete
 from flows.release.reading import RECORDS, SELECTION_LOG, ReleaseFiles
+from flows.release.record_digests import COMPARED as OF_RECORD
 from flows.tracking.lock import read_lock
 from tasks.train import LEARNT
 from veribeat.errors import InputError
@@ -30,8 +31,7 @@ class Change:
 class Records:
     """Records learnt from, by ecg_id.
 
-    `changed` have another digest, superclass or whatever else records.csv says of them; None where a release has no
-    such file.
+    `changed` have other samples, superclasses or another fold by records.csv; None where a release has no such file.
     """
 
     added: tuple[int, ...]
@@ -147,10 +147,10 @@ def _records(before: ReleaseFiles, after: ReleaseFiles) -> Records:
 
 
 def _rows(files: ReleaseFiles) -> dict[int, dict[str, str]]:
-    """All that records.csv says of a record, by ecg_id."""
-    files.check_columns(RECORDS, "ecg_id")
+    """What records.csv says of a record itself, by ecg_id; its roles may change with the training."""
+    files.check_columns(RECORDS, "ecg_id", *OF_RECORD)
     rows = files.table(RECORDS).to_dict("records")
-    return {int(row["ecg_id"]): {str(key): str(value) for key, value in row.items()} for row in rows}
+    return {int(row["ecg_id"]): {name: str(row[name]) for name in OF_RECORD} for row in rows}
 
 
 def _parameters(files: ReleaseFiles) -> dict[str, Any]:

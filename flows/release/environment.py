@@ -10,6 +10,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from flows.provenance import processor
+from flows.release.sbom import ROOT, needed_packages
 from tasks.ingest import available_cores
 
 COMPARED = {
@@ -76,7 +77,8 @@ def environment_differences(recorded: Mapping[str, Any], lock: str) -> list[str]
 
     Args:
         recorded: what `environment` returned there.
-        lock: what `environment_lock` returned there. Packages that are only here do not count.
+        lock: what `environment_lock` returned there. Packages that are only here, or that veribeat does not need, such as
+            pip, do not count.
     """
     here = environment()
     sentences = []
@@ -84,12 +86,12 @@ def environment_differences(recorded: Mapping[str, Any], lock: str) -> list[str]
         now, before = _at(here, keys), _at(recorded, keys)
         if now != before:
             sentences.append(f"{what} {_text(now)} instead of {_text(before)}")
-    installed = _installed()
+    installed, needed = _installed(), needed_packages(ROOT)
     for line in lock.splitlines():
         name, _, version = line.partition("==")
-        if name not in installed:
-            sentences.append(f"no {name} instead of {name} {version}")
-        elif installed[name] != version:
+        if name not in needed or name == ROOT:
+            continue
+        if installed[name] != version:
             sentences.append(f"{name} {installed[name]} instead of {version}")
     return sentences
 

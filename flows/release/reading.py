@@ -14,7 +14,7 @@ SELECTION_LOG = "selection_log.csv"
 """In how many epochs each training record was kept and dropped."""
 
 RECORDS = "records.csv"
-"""A digest of each training record."""
+"""A digest of each record of the cohort."""
 
 SCREENING = "screening"
 """A folder for each batch: what it was found to be."""
