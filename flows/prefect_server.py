@@ -44,7 +44,7 @@ def prefect_server(workspace: Path) -> Iterator[None]:
         server = subprocess.Popen(
             server_command(port),
             cwd=home,
-            env=environment(),
+            env=environment(page_settings(port)),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -91,6 +91,11 @@ def server_command(port: int) -> list[str]:
         "--log-level",
         "ERROR",
     ]
+
+
+def page_settings(port: int) -> dict[str, str]:
+    """Environment of a server on `port`: without it, its pages would ask the default port for what they show."""
+    return {"PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{port}/api"}
 
 
 def _free_port() -> int:

@@ -4,6 +4,7 @@ Prefect's server is started once for all of them.
 """
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -18,10 +19,13 @@ import pytest
 from updated import CLEAN, FAULTY, LATER, Updated, surroundings
 
 from flows.prefect_server import prefect_server
+from flows.release.audit import audit
 from flows.release.contents import release_folder
 from flows.release.manifest import differences, is_complete
+from flows.release.signature import load_public_key, write_key_pair
 from flows.retrain import registry
 from flows.retrain.ledger import champion_of, updates
+from flows.tracking.projection import KEY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -55,7 +59,8 @@ def second(first: Updated, tmp_path_factory: pytest.TempPathFactory) -> Updated:
     """After an update by a clean batch; not to be changed."""
     study = first.copied(tmp_path_factory.mktemp("second"))
     study.comes_in(CLEAN)
-    study.retrain()
+    write_key_pair(study.path / "key", study.path / "key.pub")
+    study.retrain("--key", str(study.path / "key"))
     return study
 
 
@@ -105,6 +110,23 @@ def test_a_clean_batch_is_learnt_from(first: Updated, second: Updated) -> None:
     assert set(pd.read_csv(stored / "ptbxl_database.csv")["ecg_id"]) == new
     # Exactly the files of these records: what is quarantined does not enter the cohort's versions.
     assert len(list((stored / "records100").rglob("*.dat"))) == len(new)
+
+
+def test_releases_say_what_they_rest_on_and_are_signed_where_there_is_a_key(second: Updated) -> None:
+    for name, signed in (("0001", False), ("0002", True)):
+        folder = release_folder(second.path, name)
+        key = load_public_key(second.path / "key.pub") if signed else None
+        assert audit(folder, key, None, 0.0, print).verdict == "intact"
+        assert (folder / "manifest.sig").is_file() == signed
+        decision = json.loads((folder / "decision.json").read_text())
+        assert (decision["kind"], decision["accepted"]) == ("update" if signed else "first", True)
+        provenance = json.loads((folder / "provenance.json").read_text())
+        assert provenance["stages"][-1] == "challenge"
+        assert f"{provenance['mlflow']['tag']}".startswith(f"{KEY}=update {name} ")
+        assert "challenge" in (folder / "change_record.md").read_text()
+        assert not list(folder.rglob("*.h5"))
+    refused = second.veribeat("retrain", "--key", str(second.path / "key.pub"), code=2)
+    assert "is not a private key" in refused
 
 
 def test_the_challenger_begins_with_the_champion_and_is_judged_against_it(second: Updated) -> None:
