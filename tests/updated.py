@@ -111,7 +111,9 @@ class Updated:
     def check(self) -> None:
         """What holds between two updates: everything is as the champion's release says, and the alias leads to it."""
         # Those that no update needs have never run; nor are the pipelines that releases hold any of the workspace's.
-        not_needed = {stage.name for stage in self.place.stages()} - set(leading_to(self.place, ["challenge"]))
+        not_needed = {stage.name for stage in self.place.stages()} - set(
+            leading_to(self.place, ["challenge"])
+        )
         assert self.dvc_status() <= not_needed
         champion = champion_of(self.path)
         assert registry.served(self.place) == champion

@@ -77,8 +77,8 @@ def environment_differences(recorded: Mapping[str, Any], lock: str) -> list[str]
 
     Args:
         recorded: what `environment` returned there.
-        lock: what `environment_lock` returned there. Packages that are only here do not count, nor do those that veribeat
-            does not need, such as pip.
+        lock: what `environment_lock` returned there. Packages that are only here do not count, nor do those that
+            veribeat does not need, such as pip.
     """
     here = environment()
     sentences = []

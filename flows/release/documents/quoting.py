@@ -10,7 +10,11 @@ from typing import Any
 from urllib.parse import quote
 
 from flows.release.reading import EXCLUDED, RECORDS, SELECTION_LOG, ReleaseFiles
+from tasks.params.reading import PARAMS_FILE
+from tasks.params.train import ArmParams
 from veribeat.conventions import SUPERCLASSES
+
+PARAMS = str(PARAMS_FILE)
 
 # An underscore within a word, as in f1_macro, marks nothing.
 _MARKUP = re.compile(r"[\\`*\[\]<>|&~$#!]|(?<!\w)_|_(?!\w)")
@@ -56,6 +60,14 @@ class Quotes:
     def fact(self, file: str, *keys: str) -> Markdown:
         """The value at `keys` of a JSON file or params.yaml."""
         return self._cited(shown(self.files.value(file, *keys)), file, ".".join(keys))
+
+    def setting(self, key: str) -> Markdown:
+        """The value of `key` in the arm's settings, or what holds where params.yaml has no such key."""
+        arm = self.files.arm
+        if key in self.files.value(PARAMS, "arms", arm):
+            return self.fact(PARAMS, "arms", arm, key)
+        default = escaped(shown(ArmParams.model_fields[key].default))
+        return Markdown(f"**{default}** by default ({link(PARAMS)} has no arms.{escaped(arm)}.{key})")
 
     def cell(self, file: str, column: str, **where: str) -> Markdown:
         """The value in `column` of the only row of a CSV file that has these values."""

@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from flows.release.documents.quoting import Quotes, escaped, link
 from flows.release.reading import ReleaseFiles
+from tasks.params.train import ArmParams
 from veribeat.conventions import SUPERCLASSES
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -40,9 +41,11 @@ def _values(files: ReleaseFiles) -> Mapping[str, Any]:
     quotes = Quotes(files)
     arm = files.arm
     settings = files.value("params.yaml", "arms", arm)
-    strategy = files.value("params.yaml", "selections", settings["selection"], "strategy")
+    selection = settings.get("selection", ArmParams.model_fields["selection"].default)
+    strategy = files.value("params.yaml", "selections", selection, "strategy")
     return {
         "fact": quotes.fact,
+        "setting": quotes.setting,
         "cell": quotes.cell,
         "count": quotes.count,
         "excluded": quotes.excluded,
@@ -52,7 +55,7 @@ def _values(files: ReleaseFiles) -> Mapping[str, Any]:
         "files": files,
         "arm": arm,
         "preset": settings["preset"],
-        "selection": settings["selection"],
+        "selection": selection,
         "selects": strategy != "full",
         "kind": files.value("decision.json", "kind"),
         "judged": files.has("acceptance.csv"),
