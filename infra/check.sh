@@ -43,6 +43,7 @@ start() { # NAME COMMAND...: in the background
   setsid "$@" >"$state/logs/$name" 2>&1 &
   leaders[$name]=$!
   services+=("$name")
+  disown # bash would report its end
 }
 
 left_over() { # processes whose HOME is that of this check
@@ -65,7 +66,7 @@ stop() {
       kill -0 -- "-$leader" 2>/dev/null || break
       sleep 0.2
     done
-    kill -KILL -- "-$leader" 2>/dev/null || true
+    if kill -KILL -- "-$leader" 2>/dev/null; then echo "killed, because SIGTERM did not end it: $name"; fi
   done
   services=()
   if $postgres_runs; then

@@ -3,5 +3,5 @@
 set -eu
 
 prefect --no-prompt work-pool create veribeat --type process --overwrite
-prefect --no-prompt work-pool set-concurrency-limit veribeat "${VERIBEAT_RUNS_AT_A_TIME:-2}"
+prefect --no-prompt work-pool set-concurrency-limit veribeat "$VERIBEAT_RUNS_AT_A_TIME"
 prefect --no-prompt deploy --all --prefect-file infra/prefect.yaml
