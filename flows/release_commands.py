@@ -75,8 +75,8 @@ def audit(
     Exit code 0 for intact, identical and equivalent, 1 for different, 2 where it cannot be audited.
     """
     from flows.release.audit import Verdict, audit
-    from flows.release.signature import load_public_key
     from flows.release.show import show_audit
+    from flows.release.signature import load_public_key
     from flows.release.sources import sources_of
 
     if keep is not None and keep.exists():
@@ -89,3 +89,34 @@ def audit(
         out.write_text(found.as_json(), encoding="utf-8")
     if found.verdict is Verdict.DIFFERENT:
         raise typer.Exit(1)
+
+
+def keys(
+    private: Annotated[
+        Path, typer.Argument(help="File to make for the private key; the public one gets .pub.")
+    ],
+) -> None:
+    """Make a key pair that signs releases: keep the first file to yourself, and hand the second one out."""
+    from flows.release.signature import write_key_pair
+
+    public = private.with_name(f"{private.name}.pub")
+    fingerprint = write_key_pair(private, public)
+    print(f"Private key: {private}\nPublic key: {public}\nFingerprint: {fingerprint}")
+
+
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="RELEASE_A", help="Folder of a release.")],
+    after: Annotated[Path, typer.Argument(metavar="RELEASE_B", help="Folder of another one.")],
+    json_: Annotated[
+        bool, typer.Option("--json", help="Everything, with all records and metrics, as JSON.")
+    ] = False,
+) -> None:
+    """Show what differs from one release to another: records, parameters, code, packages, scores, exclusions."""
+    from flows.release.difference import compare_releases
+    from flows.release.difference_tables import difference_json, show_difference
+
+    found = compare_releases(before, after)
+    if json_:
+        print(difference_json(found))
+    else:
+        show_difference(found, plain_console())

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dvc.config import Config, ConfigError
 
-from flows.process import StreamedProcess
 from flows.addresses import without_password
+from flows.process import StreamedProcess
 from flows.tracking.lock import LOCK_FILE, read_lock
 from flows.workspace import Workspace
 from veribeat.errors import InputError

@@ -89,7 +89,7 @@ def make(folder: Path, *, linked: bool, key: Ed25519PrivateKey | None = None) ->
     workspace.mkdir(exist_ok=True)
     run_quietly(["dvc", "init", "--quiet", "--no-scm"], cwd=workspace)
     run_quietly(["dvc", "config", "core.analytics", "false"], cwd=workspace)
-    (workspace / "params.yaml").write_text("rate: 0.1\n")
+    (workspace / "params.yaml").write_text("rate: 0.125\n")
     inputs, earlier = ["data"], []
     if linked:
         inputs, earlier = _linked_inputs(folder, workspace, code)

@@ -10,9 +10,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from flows.release.comparison import DifferingOutput, differing_outputs
-from flows.release.contents import ENVIRONMENT, ENVIRONMENT_LOCK, PROVENANCE, RECORDS, copied_outputs
+from flows.release.contents import ENVIRONMENT, ENVIRONMENT_LOCK, PROVENANCE, copied_outputs
 from flows.release.environment import environment_differences
 from flows.release.manifest import SIGNATURE, differences
+from flows.release.reading import RECORDS
 from flows.release.record_digests import changed_records
 from flows.release.rerun import Rerun, Sources, prepared_rerun
 from flows.release.signature import verify

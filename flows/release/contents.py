@@ -10,10 +10,11 @@ import pandas as pd
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from flows.folders import new_folder
-from flows.release.documents import write_documents
+from flows.release.documents.writing import write_documents
 from flows.release.environment import environment, environment_lock
 from flows.release.manifest import write_manifest
 from flows.release.page import write_release_page
+from flows.release.reading import RECORDS, SELECTION_LOG
 from flows.release.record_digests import record_digests
 from flows.release.sbom import bill_of_materials
 from flows.release.signature import sign
@@ -26,12 +27,9 @@ from tasks.train import LEARNT
 STATE = (str(PARAMS_FILE), "dvc.yaml", LOCK_FILE)
 """What a workspace is brought back to a release by; the rest is in DVC's cache."""
 
-SELECTION_LOG = "selection_log.csv"
-"""In how many epochs each training record was kept and dropped."""
-
-PROVENANCE, DECISION, RECORDS = "provenance.json", "decision.json", "records.csv"
+PROVENANCE, DECISION = "provenance.json", "decision.json"
 ENVIRONMENT, ENVIRONMENT_LOCK, MATERIALS = "environment.json", "environment.txt", "sbom.cdx.json"
-"""Where it comes from; why it was released; a digest of every record; what it was made with."""
+"""Where it comes from; why it was released; what it was made with."""
 
 COHORT = {"ingest": ("card.json", "quarantine.csv"), "split": ("normalisation.json",)}
 OF_ARM = {

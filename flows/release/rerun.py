@@ -22,7 +22,8 @@ from veribeat.errors import InputError
 Log = Callable[[str], None]
 
 REMOTE = "audited"
-_MISSING_FILE = re.compile(r"\s*md5: (\S+)")
+_MISSING_FILE = re.compile(r"(?:ERROR: failed to transfer '|md5: )([0-9a-f]{32}(?:\.dir)?)")
+"""What DVC prints of a file that it cannot get, and of a folder whose listing it finds nowhere."""
 
 
 @dataclass(frozen=True)
@@ -146,20 +147,14 @@ def _pull_batches(release: Path, place: Path, remote: str | None) -> None:
         raise InputError(f"{release} was made from batches in a DVC remote: name it with --remote.")
     run_quietly(["dvc", "remote", "add", "--force", "--default", REMOTE, remote], cwd=place)
     shutil.copytree(release / BATCHES, place / BATCHES)
-    files = sorted(file.name for file in (place / BATCHES).glob("*.dvc"))
-    process = StreamedProcess(["dvc", "pull", *(f"{BATCHES}/{name}" for name in files)], cwd=place)
-    lines = list(process.lines())
-    missing = [match[1] for line in lines if (match := _MISSING_FILE.match(line))]
-    if missing:
-        # Of a folder whose listing is there, DVC says which files; else the folder is all that is known.
-        raise InputError(
-            f"{remote} lacks {len(missing)} of the data files that the release was made from, the first one"
-            f" {missing[0]} ({_of(lines)}): push the workspace's data there, then audit again."
-        )
-    if process.returncode:
-        raise InputError(f"'dvc pull' from {remote} failed: {(lines or ['it said nothing'])[-1]}")
-
-
-def _of(lines: list[str]) -> str:
-    named = [line.strip() for line in lines if f"{BATCHES}/" in line]
-    return named[0] if named else "md5"
+    for file in sorted((place / BATCHES).glob("*.dvc")):
+        process = StreamedProcess(["dvc", "pull", f"{BATCHES}/{file.name}"], cwd=place)
+        lines = list(process.lines())
+        missing = [match[1] for line in lines if (match := _MISSING_FILE.match(line))]
+        if missing:
+            raise InputError(
+                f"{remote} lacks data of the batch {file.stem}, the file with MD5 {missing[0]}: run 'veribeat push' in"
+                " the release's workspace, then audit again."
+            )
+        if process.returncode:
+            raise InputError(f"'dvc pull' of {file.stem} from {remote} failed: {lines[-1]}")

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from flows.code_dependencies import CODE_ROOT
-from flows.remote import remote_url
 from flows.release.rerun import Sources
+from flows.remote import remote_url
 from flows.workspace import COHORT_LINK, Workspace
 from tasks.stages import RELEASES
 from veribeat.errors import InputError

@@ -60,7 +60,9 @@ def test_the_median_is_that_of_numpy(beats: int) -> None:
     found = median_beat(signal, peaks)
     places = peaks[:, None] + OFFSETS
     values = np.where(
-        ((places >= 0) & (places < 1000))[:, :, None], signal[np.clip(places, 0, 999)].astype(np.float64), np.nan
+        ((places >= 0) & (places < 1000))[:, :, None],
+        signal[np.clip(places, 0, 999)].astype(np.float64),
+        np.nan,
     )
     level = np.median(signal[np.clip(peaks[:, None] + np.arange(-12, 13), 0, 999)].astype(np.float64), axis=1)
     expected = np.nanmedian(values - level[:, None], axis=0)

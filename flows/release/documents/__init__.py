@@ -1,0 +1,1 @@
+"""The documents of a release: model card, change record, and an outline of technical documentation."""
