@@ -1,6 +1,6 @@
 """Check that MLflow's server holds the runs of a workspace, and the S3 store the very weights that it trained.
 
-    python infra/check_tracking.py WORKSPACE BUCKET
+python infra/check_tracking.py WORKSPACE BUCKET
 """
 
 import hashlib
@@ -39,8 +39,11 @@ def check(workspace: Path, bucket: str) -> str:
     }
     missing = [str(file) for found, file in trained.items() if found not in stored]
     if missing:
-        raise SystemExit(f"The S3 store lacks the weights {', '.join(missing)}; it has {sorted(stored.values())}.")
-    return f"MLflow: {len(runs)} finished runs, {len(keys)} files in S3, the weights of {len(trained)} arm(s) among them"
+        raise SystemExit(
+            f"The S3 store lacks the weights {', '.join(missing)}; it has {sorted(stored.values())}."
+        )
+    weights = f"the weights of {len(trained)} arm(s) among them"
+    return f"MLflow: {len(runs)} finished runs, {len(keys)} files in S3, {weights}"
 
 
 def digest(content: bytes) -> str:
