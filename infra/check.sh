@@ -66,7 +66,7 @@ stop() {
       kill -0 -- "-$leader" 2>/dev/null || break
       sleep 0.2
     done
-    if kill -KILL -- "-$leader" 2>/dev/null; then echo "killed, because SIGTERM did not end it: $name"; fi
+    if kill -KILL -- "-$leader" 2>/dev/null; then echo "SIGTERM did not end $name, so it was killed" >&2; fi
   done
   services=()
   if $postgres_runs; then

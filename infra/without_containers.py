@@ -9,6 +9,7 @@ and nothing else of it but PATH, HOME, LANG and TMPDIR reaches the service.
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from ruamel.yaml import YAML
 COMPOSE = Path(__file__).with_name("compose.yaml")
 CODE = Path(__file__).resolve().parents[1]
 CODE_IN_IMAGE = "/srv/veribeat"
+HOME_IN_IMAGE = "/home/veribeat"
 INHERITED = ("PATH", "HOME", "LANG", "TMPDIR")
 
 _VARIABLE = re.compile(r"\$(?:\$|\{(\w+)(?:(:[-?])([^}]*))?\})")
@@ -81,7 +83,8 @@ def on_loopback(text: str, ports: Mapping[tuple[str, int], int], own: Mapping[in
         text = re.sub(rf"(?<![\w-]){name}:{port}\b", f"127.0.0.1:{here}", text)
     for port, here in own.items():
         text = re.sub(rf"(?<![\w-]){port}(?![\w-])", str(here), text)
-    return text.replace("0.0.0.0", "127.0.0.1").replace(CODE_IN_IMAGE, str(CODE))
+    text = text.replace("0.0.0.0", "127.0.0.1")
+    return text.replace(CODE_IN_IMAGE, str(CODE)).replace(HOME_IN_IMAGE, str(Path.home()))
 
 
 def read_ports(text: str) -> dict[tuple[str, int], int]:
@@ -101,6 +104,7 @@ def main(arguments: Sequence[str]) -> None:
         os.chdir(found.folder)
     environment = {**inherited, "PATH": tools, **found.environment}
     os.environ["PATH"] = tools  # where the command is looked for
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it, containers do not
     os.execvpe(words[0], list(words), environment)
 
 
