@@ -207,12 +207,12 @@ once worker sh -c "cd '$clone' && dvc pull"
 # --- a backup of MLflow's database, restored beside it
 
 export PGUSER=postgres PGPASSWORD=$POSTGRES_PASSWORD
-content() { pg_dump --dbname "$1" | grep --invert-match 'restrict'; } # a line of each dump is drawn at random
+rows() { pg_dump --data-only --dbname "$1" | grep --invert-match restrict | sort; } # such a line is drawn at random
 pg_dump --format custom --dbname mlflow >"$state/mlflow.dump"
 createdb --template template0 --owner mlflow restored
 pg_restore --dbname restored <"$state/mlflow.dump"
-cmp <(content mlflow) <(content restored)
-echo "restored: MLflow's database, $(content restored | wc --lines) lines of SQL"
+cmp <(rows mlflow) <(rows restored)
+echo "restored: MLflow's database, $(rows restored | wc --lines) lines of data"
 
 # --- byte for byte
 
