@@ -96,7 +96,10 @@ def keys(
         Path, typer.Argument(help="File to make for the private key; the public one gets .pub.")
     ],
 ) -> None:
-    """Make a key pair that signs releases: keep the first file to yourself, and hand the second one out."""
+    """Make a key pair that signs releases: keep the first file to yourself, and hand the second one out.
+
+    The private key is encrypted where the environment variable VERIBEAT_KEY_PASSPHRASE is set, and needs it then.
+    """
     from flows.release.signature import write_key_pair
 
     public = private.with_name(f"{private.name}.pub")

@@ -48,8 +48,8 @@ def first_difference(before: Path | None, after: Path) -> str:
     if before is None:
         return "its bytes; the release has no copy of it"
     if before.suffix == ".json":
-        documents = (json.loads(file.read_text(encoding="utf-8")) for file in (before, after))
-        return next(_of_json(*documents, "")) if before.read_bytes() != after.read_bytes() else "nothing"
+        old, new = (json.loads(file.read_text(encoding="utf-8")) for file in (before, after))
+        return next(_of_json(old, new, ""))
     if before.suffix == ".csv":
         return _of_table(before, after)
     return "its bytes"

@@ -1,44 +1,68 @@
 """What a release was made with: processor, libraries, settings and packages."""
 
-import os
 import platform
+import re
 from collections.abc import Mapping
 from importlib.metadata import distributions
+from threading import Thread
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 from flows.provenance import processor
+from tasks.ingest import available_cores
+
+COMPARED = {
+    "processor": ("processor",),
+    "instruction set": ("torch", "instruction_set"),
+    "numerical libraries": ("libraries",),
+    "torch's libraries": ("torch", "built_with"),
+    "system": ("system",),
+    "C library": ("libc",),
+    "Python": ("python",),
+    "settings": ("settings",),
+}
+"""What can change a result -> where it is in `environment`; what changes most comes first."""
+
+BUILT_WITH = ("Math Kernel Library", "MKL-DNN", "OpenMP")
+"""What lines of torch's description of itself are about that name the libraries it computes by."""
 
 
 def environment() -> dict[str, Any]:
-    """What decides how a floating-point number is rounded here, and what else an auditor asks for."""
+    """What decides how a floating-point number is rounded here, and what else an auditor asks for.
+
+    It names no folder, and is the same in every process on a machine. Threads are not in it: each stage takes them from
+    params.yaml.
+    """
     # All that compute here: a library is seen once it is loaded. They take seconds to import.
     import numpy as np
     import scipy.linalg
     import sklearn.cluster  # noqa: F401
     import torch
-    from threadpoolctl import threadpool_info
 
-    found = {
-        tuple((key, library.get(key)) for key in ("user_api", "internal_api", "version", "architecture"))
-        for library in threadpool_info()
-    }
-    libraries = [dict(each) for each in sorted(found, key=str)]
+    built = torch.__config__.show()
+    lines = [line.removeprefix("  - ").strip() for line in built.splitlines()]
+    blas = re.search(r"\bBLAS_INFO=(\w+)", built)
     return {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "system": f"{platform.system()} {platform.machine()}",
-        "libc": " ".join(platform.libc_ver()),
+        "libc": " ".join(platform.libc_ver()).strip(),
         "processor": processor(),
-        "cores": os.cpu_count(),
+        "cores": available_cores(),
         "numpy": np.__version__,
         "scipy": scipy.__version__,
         "torch": {
             "version": torch.__version__,
-            "capability": torch.backends.cpu.get_cpu_capability(),
-            "mkl": torch.backends.mkl.is_available(),
-            "mkldnn": torch.backends.mkldnn.is_available(),
-            "threads": torch.get_num_threads(),
+            "instruction_set": torch.backends.cpu.get_cpu_capability(),
+            "blas": None if blas is None else blas.group(1),
+            "built_with": [
+                line
+                for line in lines
+                if any(what in line for what in BUILT_WITH) and not line.startswith("Build settings")
+            ],
         },
-        "libraries": libraries,
+        "libraries": _libraries(),
+        "settings": _settings(),
     }
 
 
@@ -55,38 +79,63 @@ def environment_differences(recorded: Mapping[str, Any], lock: str) -> list[str]
         lock: what `environment_lock` returned there. Packages that are only here do not count.
     """
     here = environment()
-    sentences = [
-        f"{what} {_text(here[key])} instead of {_text(recorded.get(key))}"
-        for key, what in {
-            "processor": "processor",
-            "system": "system",
-            "libc": "C library",
-            "python": "Python",
-            "torch": "torch",
-            "libraries": "numerical libraries",
-        }.items()
-        if _counted(here[key]) != _counted(recorded.get(key))
-    ]
+    sentences = []
+    for what, keys in COMPARED.items():
+        now, before = _at(here, keys), _at(recorded, keys)
+        if now != before:
+            sentences.append(f"{what} {_text(now)} instead of {_text(before)}")
     installed = _installed()
     for line in lock.splitlines():
         name, _, version = line.partition("==")
-        if installed.get(name) != version:
-            sentences.append(f"{name} {installed.get(name, 'is not installed,')} instead of {version}")
+        if name not in installed:
+            sentences.append(f"no {name} instead of {name} {version}")
+        elif installed[name] != version:
+            sentences.append(f"{name} {installed[name]} instead of {version}")
     return sentences
 
 
+def _libraries() -> list[str]:
+    """What numpy, scipy and scikit-learn compute by, such as "openblas 0.3.30 SkylakeX"."""
+    from threadpoolctl import threadpool_info
+
+    found = {
+        " ".join(filter(None, (each["prefix"], each["version"], each.get("architecture"))))
+        for each in threadpool_info()
+    }
+    return sorted(found)
+
+
+def _settings() -> dict[str, bool]:
+    """What every stage makes of torch (`models.runtime`), as far as this processor can."""
+    import torch
+
+    denormal = []
+    # The flag belongs to a thread, so that this process stays as it is.
+    probe = Thread(target=lambda: denormal.append(torch.set_flush_denormal(True)))
+    probe.start()
+    probe.join()
+    return {"deterministic_algorithms": True, "flush_denormal": denormal == [True]}
+
+
 def _installed() -> dict[str, str]:
-    return {found.metadata["Name"].lower().replace("_", "-"): found.version for found in distributions()}
+    """Normalised name -> version; of a package that is there twice, the one that is imported."""
+    found: dict[str, str] = {}
+    for package in distributions():
+        if package.metadata["Name"]:  # an uninstall that was interrupted leaves a folder without one
+            found.setdefault(canonicalize_name(package.metadata["Name"]), package.version)
+    return found
 
 
-def _counted(value: Any) -> Any:
-    """Without the number of threads: that of a stage is `compute.threads`, not this process's."""
-    if isinstance(value, Mapping):
-        return {key: _counted(each) for key, each in value.items() if key != "threads"}
-    return [_counted(each) for each in value] if isinstance(value, list) else value
+def _at(value: Any, keys: tuple[str, ...]) -> Any:
+    """The value below these keys; None where there is none."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
 
 
 def _text(value: Any) -> str:
+    if value is None:
+        return "unknown"
     if isinstance(value, Mapping):
-        return " ".join(str(each) for each in value.values() if isinstance(each, str))
-    return " ".join(_text(each) for each in value) if isinstance(value, list) else str(value)
+        return ", ".join(f"{key} {_text(each)}" for key, each in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

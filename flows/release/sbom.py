@@ -3,94 +3,119 @@
 import json
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
-from typing import Any
+from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from veribeat.errors import InputError
+
+if TYPE_CHECKING:  # the library takes a second to import
+    from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.model.license import License
+
 ROOT = "veribeat"
+
+LONGEST_NAME = 80
+"""Characters; a longer licence field is the text of a licence, not its name."""
 
 
 def bill_of_materials(commit: str | None) -> str:
     """CycloneDX 1.6 in JSON: veribeat, and each package that it needs with version, licence and needs of its own.
 
     What only its developers need is left out. The same environment gives the same text: there is no serial number, and
-    no time. `commit` is that of the code.
+    no time. `commit` is that of the code. Raises InputError when a package that is needed is not installed.
     """
-    # The library takes a second to import.
-    from cyclonedx.factory.license import LicenseFactory
     from cyclonedx.model import Property
     from cyclonedx.model.bom import Bom, BomMetaData
-    from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.model.component import ComponentType
     from cyclonedx.output.json import JsonV1Dot6
-    from packageurl import PackageURL
 
-    licences = LicenseFactory()
-
-    def component(name: str, found: Distribution, kind: Any) -> Component:
-        licence = _licence(found)
-        return Component(
-            type=kind,
-            name=name,
-            version=found.version,
-            bom_ref=f"{name}=={found.version}",
-            purl=None if name == ROOT else PackageURL("pypi", None, name, found.version),
-            licenses=[] if licence is None else [licences.make_from_string(licence)],
-        )
-
-    needed = dict(sorted(closure().items()))
-    root = component(ROOT, distribution(ROOT), ComponentType.APPLICATION)
+    needs = needed_packages(ROOT)
+    components = {
+        name: _component(name, ComponentType.APPLICATION if name == ROOT else ComponentType.LIBRARY)
+        for name in sorted(needs)
+    }
+    root = components[ROOT]
     if commit is not None:
         root.properties.add(Property(name="veribeat:commit", value=commit))
-    components = {name: component(name, found, ComponentType.LIBRARY) for name, found in needed.items()}
-    bom = Bom(components=components.values(), metadata=BomMetaData(component=root))
-    for name, found in {ROOT: distribution(ROOT), **needed}.items():
-        needs = [
-            components[need] for need in sorted({need for need, _ in _needs(found)}) if need in components
-        ]
-        bom.register_dependency(root if name == ROOT else components[name], needs)
-    return _without_chance(str(JsonV1Dot6(bom).output_as_string(indent=2)))
+    libraries = [component for name, component in components.items() if name != ROOT]
+    bom = Bom(components=libraries, metadata=BomMetaData(component=root))
+    for name, component in components.items():
+        bom.register_dependency(component, [components[need] for need in sorted(needs[name])])
+    return _without_chance(JsonV1Dot6(bom).output_as_string())
 
 
-def closure() -> dict[str, Distribution]:
-    """Name -> package, of all that is installed and that veribeat needs, directly or not; itself left out."""
-    found: dict[str, Distribution] = {}
-    seen: set[tuple[str, str]] = set()
-    waiting = list(_needs(distribution(ROOT)))
+def needed_packages(root: str) -> dict[str, set[str]]:
+    """Each installed package that `root` needs on this platform, directly or not -> what that one needs.
+
+    The root is among them, without its extras; those of other packages count where they are asked for. Raises
+    InputError when one is not installed.
+    """
+    needs: dict[str, set[str]] = {}
+    seen, waiting = set(), [(root, "", root)]
     while waiting:
-        name, extra = waiting.pop()
-        if (name, extra) in seen or name == ROOT:
+        name, extra, by = waiting.pop()
+        if (name, extra) in seen:
             continue
         seen.add((name, extra))
-        try:
-            found[name] = distribution(name)
-        except PackageNotFoundError:
-            continue  # pip has found another way to meet the need
-        waiting += _needs(found[name], extra)
-    return found
+        own = needs.setdefault(name, set())
+        for requirement in _requirements(name, extra, by):
+            need = canonicalize_name(requirement.name)
+            own |= {need} - {name}  # an extra may ask for other extras of the same package
+            waiting += [(need, further, name) for further in ("", *requirement.extras)]
+    return needs
 
 
-def _needs(found: Distribution, extra: str = "") -> Iterator[tuple[str, str]]:
-    """What a package needs on this platform with one of its extras ("": none): names, each with an extra."""
-    for line in found.requires or ():
-        requirement = Requirement(line)
+def _requirements(name: str, extra: str, by: str) -> Iterator[Requirement]:
+    """What a package, which `by` needs, asks for here with one of its extras ("": none)."""
+    try:
+        lines = distribution(name).requires or ()
+    except PackageNotFoundError as error:
+        raise InputError(
+            f"{by} needs the package {name}, which is not installed: install all of them with 'make install'."
+        ) from error
+    for requirement in map(Requirement, lines):
         if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
-            name = canonicalize_name(requirement.name)
-            yield name, ""
-            for further in sorted(requirement.extras):
-                yield name, further
+            yield requirement
 
 
-def _licence(found: Distribution) -> str | None:
-    """As its metadata name it: an expression, else a classifier, else a short text; None where they do not."""
-    metadata = found.metadata
-    if expression := metadata.get("License-Expression"):
-        return str(expression)
-    classifiers = [line for line in metadata.get_all("Classifier") or () if line.startswith("License ::")]
-    if classifiers:
-        return str(classifiers[0].rpartition(" :: ")[2])
-    text = str(metadata.get("License") or "").strip()
-    return text if text and len(text) < 80 and "\n" not in text else None
+def _component(name: str, kind: "ComponentType") -> "Component":
+    from cyclonedx.model.component import Component
+    from packageurl import PackageURL
+
+    found = distribution(name)
+    return Component(
+        type=kind,
+        name=name,
+        version=found.version,
+        bom_ref=f"{name}=={found.version}",
+        purl=None if name == ROOT else PackageURL("pypi", None, name, found.version),
+        licenses=_licences(found),
+    )
+
+
+def _licences(found: Distribution) -> list["License"]:
+    """As its metadata declare them: in SPDX's words, else by classifiers, else by a name; none where they do not."""
+    from cyclonedx.contrib.license.factories import LicenseFactory
+    from cyclonedx.model.license import LicenseAcknowledgement
+    from cyclonedx.spdx import fixup_id, is_expression
+
+    fields = (found.metadata.get_all(name) for name in ("License-Expression", "License"))
+    expression, text = (values[0] if values else "" for values in fields)
+    name = "" if len(text) > LONGEST_NAME or "\n" in text else text
+    classifiers = [line.split(" :: ") for line in found.metadata.get_all("Classifier") or ()]
+    classified = {parts[-1] for parts in classifiers if parts[0] == "License"} - {"OSI Approved"}
+    if expression:
+        names = {expression}
+    elif name and (fixup_id(name) or is_expression(name) or not classified):
+        names = {name}
+    else:
+        names = classified
+    return [
+        LicenseFactory().make_from_string(each, license_acknowledgement=LicenseAcknowledgement.DECLARED)
+        for each in sorted(names)
+    ]
 
 
 def _without_chance(text: str) -> str:

@@ -1,7 +1,6 @@
 """The signature of a release: Ed25519 over the bytes of its manifest."""
 
 import base64
-import binascii
 import hashlib
 import json
 import os
@@ -11,6 +10,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
@@ -24,7 +24,7 @@ from veribeat.errors import InputError
 
 ALGORITHM = "Ed25519"
 PASSPHRASE = "VERIBEAT_KEY_PASSPHRASE"
-"""Environment variable with the passphrase of an encrypted private key."""
+"""Environment variable with the passphrase of an encrypted private key; an empty one counts as none."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Verified:
 
 def load_private_key(file: Path) -> Ed25519PrivateKey:
     """The private key in a PEM file; InputError where there is none, or its passphrase is missing or wrong."""
-    passphrase = os.environ.get(PASSPHRASE)
+    passphrase = _passphrase()
     try:
-        key = load_pem_private_key(_read(file), None if passphrase is None else passphrase.encode())
+        key = load_pem_private_key(_read(file), passphrase)
     except TypeError as error:
         # With a passphrase for a key that has none, or none for one that has.
         what = "has no passphrase: unset" if passphrase is not None else "has a passphrase: set"
@@ -57,25 +57,33 @@ def load_private_key(file: Path) -> Ed25519PrivateKey:
 
 def load_public_key(file: Path) -> Ed25519PublicKey:
     """The public key in a PEM file; InputError where there is none."""
-    return _public_key(_read(file), str(file))
+    try:
+        key = load_pem_public_key(_read(file))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InputError(
+            f"{file} is not a public key in PEM: 'veribeat keys' writes one beside each private key."
+        ) from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise InputError(f"{file} is a key of another kind than {ALGORITHM}: 'veribeat keys' makes one.")
+    return key
 
 
 def write_key_pair(private: Path, public: Path) -> str:
-    """Make a new key pair, unencrypted, the private file for its owner's eyes alone; the public key's fingerprint.
+    """Make a new key pair, the private file for its owner's eyes alone; the public key's fingerprint.
 
-    Raises InputError when one of the files exists.
+    The private key is encrypted where the environment variable PASSPHRASE is set. Raises InputError when one of the
+    files exists.
     """
     for file in (private, public):
-        if file.exists():
+        if os.path.lexists(file):
             raise InputError(
                 f"{file} exists already: a key that is lost cannot be made again; choose another name."
             )
-    key = Ed25519PrivateKey.generate()
+    key, passphrase = Ed25519PrivateKey.generate(), _passphrase()
+    protection = NoEncryption() if passphrase is None else BestAvailableEncryption(passphrase)
     private.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as handle:
-        handle.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    public.write_bytes(_pem(key.public_key()))
+    _write_new(private, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection), 0o600)
+    _write_new(public, _pem(key.public_key()), 0o644)
     return fingerprint(key.public_key())
 
 
@@ -118,7 +126,9 @@ def verify(folder: Path, key: Ed25519PublicKey | None) -> Verified:
         raise InputError(f"{file} is damaged: its fingerprint is not that of its key.")
     try:
         signer.verify(signature, (folder / MANIFEST).read_bytes())
-    except (InvalidSignature, FileNotFoundError) as error:
+    except FileNotFoundError as error:
+        raise InputError(f"{file} is there, but the {MANIFEST} that it signs is missing.") from error
+    except InvalidSignature as error:
         raise InputError(f"{file} does not fit {MANIFEST}: one of the two was changed.") from error
     return Verified(fingerprint(signer), trusted=key is not None)
 
@@ -131,26 +141,25 @@ def _read_signature(file: Path) -> tuple[Ed25519PublicKey, bytes, str]:
             content[name] for name in ("public_key", "signature", "fingerprint", "algorithm")
         )
         signature = base64.b64decode(text, validate=True)
-        key = _public_key(str(pem).encode(), f"The public key in {file}")
+        key = load_pem_public_key(str(pem).encode())
     except FileNotFoundError as error:
         raise InputError(f"{file} is missing: the release is not signed.") from error
-    except (ValueError, KeyError, TypeError, binascii.Error) as error:
+    except (ValueError, KeyError, TypeError, UnsupportedAlgorithm) as error:
         raise InputError(f"{file} is damaged: restore the release from a backup.") from error
-    if algorithm != ALGORITHM:
-        raise InputError(f"{file} is damaged: its algorithm is not {ALGORITHM}.")
+    if algorithm != ALGORITHM or not isinstance(key, Ed25519PublicKey):
+        raise InputError(f"{file} is damaged: its key or algorithm is of another kind than {ALGORITHM}.")
     return key, signature, str(named)
 
 
-def _public_key(pem: bytes, what: str) -> Ed25519PublicKey:
-    try:
-        key = load_pem_public_key(pem)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise InputError(
-            f"{what} is not a public key in PEM, as 'veribeat keys' writes one beside the private key."
-        ) from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise InputError(f"{what} is a key of another kind than {ALGORITHM}.")
-    return key
+def _passphrase() -> bytes | None:
+    return os.environ.get(PASSPHRASE, "").encode() or None
+
+
+def _write_new(file: Path, content: bytes, mode: int) -> None:
+    """Write a file that must not exist, with these permissions from its first moment on."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as handle:
+        handle.write(content)
 
 
 def _pem(key: Ed25519PublicKey) -> bytes:
@@ -161,4 +170,4 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except FileNotFoundError as error:
-        raise InputError(f"There is no key {file}: 'veribeat keys {file}' makes a pair.") from error
+        raise InputError(f"There is no key {file}: 'veribeat keys' makes a pair.") from error

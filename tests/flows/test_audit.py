@@ -168,7 +168,9 @@ def test_changed_data_are_named(copied: Miniature, tmp_path: Path, monkeypatch: 
 def test_changed_code_is_named(copied: Miniature) -> None:
     """A dvc.lock that was not made by the commit that the release names."""
     file = copied.release / "dvc.lock"
-    file.write_text(re.sub(r"(code/train\.py\n *hash: md5\n *md5: )\w+", rf"\g<1>{'0' * 32}", file.read_text()))
+    file.write_text(
+        re.sub(r"(code/train\.py\n *hash: md5\n *md5: )\w+", rf"\g<1>{'a' * 32}", file.read_text())
+    )
     copied.release_again(KEY)
     assert full(copied).first_difference == "not as recorded: code/train.py"
 
@@ -179,7 +181,9 @@ def test_a_data_file_that_the_remote_lacks_is_named(copied: Miniature, tmp_path:
     shutil.copytree(copied.code.parent / "remote", remote)
     (one,) = [path for path in remote.rglob("*") if path.is_file() and path.suffix == ending]
     one.unlink()
-    with pytest.raises(InputError, match=f"lacks data of the batch 0002-b, the file with MD5 .*{one.name}: run"):
+    with pytest.raises(
+        InputError, match=f"lacks data of the batch 0002-b, the file with MD5 .*{one.name}: run"
+    ):
         full(copied, remote=remote)
 
 
