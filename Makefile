@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help install run test test-all lint format bench clean
+.PHONY: help install run test test-all lint format bench infra-check clean
 
 help:
 	@echo "make run       the pipeline on the simulated cohort, from records to a page of results"
 	@echo "make test      linters and the test suite (with PTBXL_ROOT set: on real records too)"
 	@echo "make test-all  the same and the slow tests: kills at random moments, the whole of PTB-XL"
+	@echo "make infra-check  the services of infra/compose.yaml without containers: the same bytes as a local run"
 	@echo "make bench     measure beside other libraries, into docs/benchmarks.md (WORKSPACE=FOLDER, QUICK=1)"
 
 install: $(INSTALLED)
@@ -59,5 +60,23 @@ $(BENCH_INSTALLED): constraints.txt pyproject.toml $(BENCH_PINS)
 bench: $(BENCH_INSTALLED)
 	$(BENCH_VENV)/bin/python -m benchmarks.run_all $(WORKSPACE) $(if $(QUICK),--quick)
 
+# What servers need besides, and the stand-in for their S3 store, in environments of their own.
+INFRA_VENV := .venv-infra
+S3_VENV := .venv-s3
+INFRA_INSTALLED := $(INFRA_VENV)/installed
+INFRA_PINS := infra/requirements.txt infra/requirements-s3.txt
+
+$(INFRA_INSTALLED): constraints.txt pyproject.toml $(INFRA_PINS)
+	$(PYTHON) -m venv $(INFRA_VENV)
+	$(INFRA_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable '.[server]' --requirement infra/requirements.txt
+	$(PYTHON) -m venv $(S3_VENV)
+	$(S3_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--requirement infra/requirements-s3.txt
+	touch $@
+
+infra-check: $(INFRA_INSTALLED)
+	INFRA_VENV=$(INFRA_VENV) S3_VENV=$(S3_VENV) infra/check.sh
+
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) build *.egg-info
+	rm -rf $(VENV) $(BENCH_VENV) $(INFRA_VENV) $(S3_VENV) build *.egg-info
