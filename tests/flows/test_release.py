@@ -18,7 +18,7 @@ def released(after_flow: Checkout, tmp_path_factory: pytest.TempPathFactory) -> 
     path = tmp_path_factory.mktemp("released") / "checkout"
     checkout = Checkout(shutil.copytree(after_flow.path, path, symlinks=True))
     (path / ".gitignore").write_text(
-        "__pycache__/\n/out/\n/scratch/\n/runs/\n/mlflow/\n/.prefect/\n/releases/\n"
+        "__pycache__/\n/out/\n/scratch/\n/runs/\n/mlflow/\n/.prefect/\n/releases/\n/.dvc/cache/\n/.dvc/tmp/\n"
     )
     git(path, "init", "--quiet")
     git(path, "add", "--all")
