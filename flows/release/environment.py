@@ -123,7 +123,8 @@ def _installed() -> dict[str, str]:
     """Normalised name -> version; of a package that is there twice, the one that is imported."""
     found: dict[str, str] = {}
     for package in distributions():
-        if package.metadata["Name"]:  # an uninstall that was interrupted leaves a folder without one
+        # An uninstall that was interrupted leaves a folder without metadata.
+        if package.read_text("METADATA") or package.read_text("PKG-INFO"):
             found.setdefault(canonicalize_name(package.metadata["Name"]), package.version)
     return found
 
