@@ -80,8 +80,10 @@ def audit(
         tolerance: by how much a metric may differ in another environment.
         log: is told what is being done, line by line.
 
-    Raises InputError when the folder is no release, or code or data cannot be had; StageFailed when a stage fails.
+    Raises InputError when there is no such folder, or code or data cannot be had; StageFailed when a stage fails.
     """
+    if not release.is_dir():
+        raise InputError(f"There is no release {release}.")
     findings = [_signature(release, key), *_manifest(release)]
     if rerun is None or not all(finding.kept for finding in findings):
         # A release that was changed is not worth a rerun: what would be compared with what?

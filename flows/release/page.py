@@ -100,7 +100,7 @@ def _summary(files: ReleaseFiles) -> tuple[str, ...]:
     split = files.value("params.yaml", "split")
     return (
         f"Release {files.value('provenance.json', 'release')} is the arm {arm}: backbone {settings['backbone']}, preset"
-        f" {settings['preset']}, selection {settings['selection']}, seed {settings['seed']}.",
+        f" {settings['preset']}, selection {files.selection}, seed {settings['seed']}.",
         f"Macro-F1 on the test records ({folds(split['test'])}) is {score(files, 'test', 'calibrated', 'f1_macro')},"
         f" macro-AUROC {score(files, 'test', 'ranking', 'auroc_macro')}.",
         f"{decided.format(champion=champion)} Reason: {reason}.",
@@ -112,8 +112,7 @@ def _summary(files: ReleaseFiles) -> tuple[str, ...]:
 
 
 def _excluded(files: ReleaseFiles) -> tuple[str, ...]:
-    arm = files.arm
-    selection = files.value("params.yaml", "arms", arm, "selection")
+    selection = files.selection
     excluded, of_all = len(files.excluded()), len(files.table(SELECTION_LOG))
     share = excluded / of_all if of_all else 0.0
     return (

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from tasks.params.reading import PARAMS_FILE, read_document
+from tasks.params.train import ArmParams
 from veribeat.errors import InputError
 
 SELECTION_LOG = "selection_log.csv"
@@ -83,6 +84,12 @@ class ReleaseFiles:
     def arm(self) -> str:
         """The arm that was released."""
         return str(self.value("provenance.json", "arm"))
+
+    @property
+    def selection(self) -> str:
+        """What its training selected records by, a name in `selections`; params.yaml may leave it out."""
+        settings = self.value(str(PARAMS_FILE), "arms", self.arm)
+        return str(settings.get("selection", ArmParams.model_fields["selection"].default))
 
     def _document(self, name: str) -> Any:
         if name not in self._read:

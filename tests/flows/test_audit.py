@@ -91,6 +91,11 @@ def test_a_release_that_should_be_signed_and_is_not_is_different(copied: Miniatu
     assert "not signed" in quick(copied.release, None).findings[0].detail
 
 
+def test_a_release_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="There is no release"):
+        quick(tmp_path / "v2")
+
+
 def test_a_release_that_was_changed_is_not_run_again(copied: Miniature) -> None:
     (copied.release / "params.yaml").write_text("rate: 0.2\n")
     found = full(copied)

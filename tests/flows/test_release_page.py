@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from checked_page import Page
-from fabricated_releases import ODD, Kind, write_evidence, write_json
+from fabricated_releases import ODD, Kind, edit_params, make_release, write_evidence, write_json
+from ruamel.yaml import YAML
 
 from flows.provenance import file_digest
 from flows.release.documents.writing import DOCUMENTS, write_documents
@@ -119,6 +120,16 @@ def test_a_release_by_hand_says_what_it_has_not(tmp_path: Path) -> None:
     assert "No limit of acceptance was judged." in page.text
     assert "No batch was screened for this release." in page.text
     assert page.cells("mlflow") == ["none"]
+
+
+def test_what_params_leave_out_is_shown_as_it_holds(tmp_path: Path) -> None:
+    """An arm as a user adds it, without the keys that have defaults."""
+    folder = make_release(tmp_path / "release", "by hand")
+    preset = YAML(typ="safe").load(folder / "params.yaml")["arms"]["baseline"]["preset"]
+    edit_params(folder, arms__baseline={"backbone": "cnn_gru_flow", "preset": preset, "seed": 1})
+    write_documents(folder)
+    assert "**full** by default" in (folder / "model_card.md").read_text()
+    assert "selection full, seed 1" in Page(write_release_page(folder).read_text()).text
 
 
 def test_a_first_release_of_simulated_records_says_so(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from flows.release.documents.quoting import Quotes, escaped, link
 from flows.release.reading import ReleaseFiles
-from tasks.params.train import ArmParams
 from veribeat.conventions import SUPERCLASSES
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -41,8 +40,7 @@ def _values(files: ReleaseFiles) -> Mapping[str, Any]:
     quotes = Quotes(files)
     arm = files.arm
     settings = files.value("params.yaml", "arms", arm)
-    selection = settings.get("selection", ArmParams.model_fields["selection"].default)
-    strategy = files.value("params.yaml", "selections", selection, "strategy")
+    strategy = files.value("params.yaml", "selections", files.selection, "strategy")
     return {
         "fact": quotes.fact,
         "setting": quotes.setting,
@@ -55,7 +53,7 @@ def _values(files: ReleaseFiles) -> Mapping[str, Any]:
         "files": files,
         "arm": arm,
         "preset": settings["preset"],
-        "selection": selection,
+        "selection": files.selection,
         "selects": strategy != "full",
         "kind": files.value("decision.json", "kind"),
         "judged": files.has("acceptance.csv"),
