@@ -12,8 +12,9 @@ import pandas as pd
 from rich.console import Console
 
 from benchmarks.tables import Grid
+from flows.release.reading import SCREENING
 from flows.retrain.ledger import Update, updates
-from flows.retrain.steps import EVIDENCE, SCREENING
+from flows.retrain.steps import EVIDENCE
 
 SIGNAL_FAULTS = ("mains_hum", "broken_electrode", "swapped_leads", "new_device")
 """Faults of the recording itself; a shift of labels leaves every record as it was."""

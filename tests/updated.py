@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.process import environment
-from flows.release.contents import leading_to
+from flows.release.stages import leading_to
 from flows.retrain import registry
 from flows.retrain.ledger import Update, champion_of, updates
 from flows.stream import simulate_stream

@@ -1,7 +1,7 @@
 """`veribeat audit`: is a release what it was signed as, and does its code make it again?"""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,11 +13,13 @@ from flows.release.comparison import DifferingOutput, differing_outputs
 from flows.release.contents import ENVIRONMENT, ENVIRONMENT_LOCK, PROVENANCE, copied_outputs
 from flows.release.environment import environment_differences
 from flows.release.manifest import SIGNATURE, differences
-from flows.release.reading import RECORDS
+from flows.release.reading import RECORDS, ReleaseFiles, leaves
 from flows.release.record_digests import changed_records
 from flows.release.rerun import Rerun, Sources, prepared_rerun
 from flows.release.signature import verify
 from flows.tracking.lock import read_lock
+from flows.workspace import COHORT_LINK
+from tasks.stages import BATCHES
 from veribeat.errors import InputError
 
 Log = Callable[[str], None]
@@ -90,14 +92,13 @@ def audit(
         verdict = Verdict.INTACT if all(finding.kept for finding in findings) else Verdict.DIFFERENT
         return Audit(release.name, verdict, tuple(findings))
     sources, folder = rerun
-    provenance = read_json(release / PROVENANCE)
-    code = provenance["code"]
+    files = ReleaseFiles(release)
+    code, stages = files.value(PROVENANCE, "code"), files.value(PROVENANCE, "stages")
     if code["commit"] is None or code["dirty"]:
         what = "outside of git" if code["commit"] is None else "with changes that were not committed"
         raise InputError(
             f"{release} was made by code {what}, so that it cannot be made again; --quick still works."
         )
-    stages = provenance["stages"]
     with prepared_rerun(release, code["commit"], stages, sources, folder) as again:
         changed = again.changed_inputs(stages)
         if changed:
@@ -108,24 +109,12 @@ def audit(
             log(f"running '{stage}'")
             again.run(stage, log)
         differing = differing_outputs(
-            read_lock(release), again.lock, stages, copied_outputs(release, provenance["arm"])
+            read_lock(release), again.lock, stages, copied_outputs(release, files.arm)
         )
-        elsewhere = environment_differences(
-            read_json(release / ENVIRONMENT), (release / ENVIRONMENT_LOCK).read_text(encoding="utf-8")
-        )
-        verdict, last = _verdict(differing, elsewhere, again, provenance["arm"], release, tolerance)
+        elsewhere = environment_differences(files.value(ENVIRONMENT), files.text(ENVIRONMENT_LOCK))
+        verdict, last = _verdict(differing, elsewhere, files, again.path, tolerance)
     findings += [_environment(elsewhere), *last]
     return Audit(release.name, verdict, tuple(findings))
-
-
-def read_json(file: Path) -> Any:
-    """A JSON file of a release; InputError where it is missing or damaged."""
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{file.parent} has no {file.name}: an audit by rerun needs it.") from error
-    except ValueError as error:
-        raise InputError(f"{file} is damaged ({error}): restore the release from a backup.") from error
 
 
 def _signature(release: Path, key: Ed25519PublicKey | None) -> Finding:
@@ -152,7 +141,7 @@ def _manifest(release: Path) -> list[Finding]:
 def _inputs(release: Path, again: Rerun, changed: list[str], log: Log) -> Finding:
     """What of code or data is not as recorded; of data, which record."""
     detail = f"not as recorded: {', '.join(changed[:5])}{' ...' * (len(changed) > 5)}"
-    if any("records100" in path or path.endswith(".csv") for path in changed):
+    if any(path.split("/")[0] in (str(COHORT_LINK), BATCHES) for path in changed):
         log("reading the data, to find out which record has changed")
         again.run("ingest", log)
         records = changed_records(release / RECORDS, again.path / "out")
@@ -168,9 +157,8 @@ def _environment(elsewhere: list[str]) -> Finding:
 def _verdict(
     differing: list[DifferingOutput],
     elsewhere: list[str],
-    again: Rerun,
-    arm: str,
-    release: Path,
+    files: ReleaseFiles,
+    again: Path,
     tolerance: float,
 ) -> tuple[Verdict, list[Finding]]:
     if not differing:
@@ -181,25 +169,23 @@ def _verdict(
     outputs = Finding("outputs", False, named + more * (len(differing) > 1))
     if not elsewhere:
         return Verdict.DIFFERENT, [outputs]
-    metric, by = largest_change(
-        read_json(release / "metrics.json"),
-        read_json(again.path / "out" / f"calibrate-{arm}" / "metrics.json"),
-    )
+    made = ReleaseFiles(again / "out" / f"calibrate-{files.arm}")
+    metric, by = largest_change(files.value("metrics.json"), made.value("metrics.json"))
     close = by <= tolerance
     found = Finding("metrics", close, f"{metric} changes most, by {by:.4g} (tolerance {tolerance:g})")
     return (Verdict.EQUIVALENT if close else Verdict.DIFFERENT), [outputs, found]
 
 
-def largest_change(before: Mapping[str, Any], after: Mapping[str, Any], place: str = "") -> tuple[str, float]:
-    """The number in a document that changes most, and by how much; infinite where one is missing."""
-    worst = ("nothing", 0.0)
-    for key in sorted(before.keys() | after.keys()):
-        old, new, name = before.get(key), after.get(key), f"{place}.{key}".removeprefix(".")
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found = largest_change(old, new, name)
-        elif isinstance(old, int | float) and isinstance(new, int | float):
-            found = (name, abs(new - old))
-        else:
-            found = (name, 0.0 if old == new else float("inf"))
-        worst = max(worst, found, key=lambda pair: pair[1])
-    return worst
+def largest_change(before: Any, after: Any) -> tuple[str, float]:
+    """The number in a document that changes most, and by how much; infinite where one is missing or no number."""
+    old, new = dict(leaves(before)), dict(leaves(after))
+    changes = [
+        (".".join(keys), _change(old.get(keys), new.get(keys))) for keys in sorted(old.keys() | new.keys())
+    ]
+    return max(changes, key=lambda change: change[1])
+
+
+def _change(old: Any, new: Any) -> float:
+    if isinstance(old, int | float) and isinstance(new, int | float):
+        return abs(new - old)
+    return 0.0 if old == new else float("inf")

@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flows.addresses import without_password
 from flows.dvc_engine import repair_after_kill
 from flows.provenance import git_state
-from flows.release.contents import DECISION, PROVENANCE, release_folder, released_stages, write_release
-from flows.release.record import Making, decision_document, provenance_document
+from flows.release.contents import release_folder, write_release
+from flows.release.record import Making, decision_document
+from flows.release.stages import released_stages
 from flows.status import UP_TO_DATE, stage_states
 from flows.tracking.context import RunContext
 from flows.tracking.projection import project
@@ -29,8 +30,8 @@ def release_by_hand(
     """Make the release `name` of `arm`, which is logged to MLflow if it was not yet; its folder.
 
     The caller holds the workspace's lock. `versions` are packages that are not as pinned. Raises InputError when the
-    name cannot be one or is taken, there is no such arm, or a stage is not up to date: a release must be what dvc.lock
-    says it is.
+    name cannot be one or is taken, the workspace is one for updates, there is no such arm, or a stage is not up to
+    date: a release must be what dvc.lock says it is.
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", name):
         raise InputError(
@@ -39,6 +40,8 @@ def release_by_hand(
     if release_folder(place.path, name).exists():
         raise InputError(f"There is a release '{name}' already: choose another name.")
     params = place.params()
+    if params.judged is not None:
+        raise InputError(f"{place.path} is a workspace for updates: 'veribeat retrain' makes its releases.")
     if arm not in params.arms:
         raise InputError(f"{place.params_file} has no arm '{arm}', only {', '.join(sorted(params.arms))}.")
     repair_after_kill(place.path, print)
@@ -59,13 +62,5 @@ def release_by_hand(
     }
     now = datetime.now(UTC).isoformat(timespec="seconds")
     making = Making(now, git.sha, git.dirty, mlflow, None, versions)
-    challenged = "challenge" in released_stages(place, arm)
-    acceptance = place.path / "out" / "challenge" / "acceptance.csv" if challenged else None
-    documents = {
-        PROVENANCE: provenance_document(place, arm, name, making),
-        DECISION: decision_document(name, "by hand", None, acceptance, {}, reason),
-    }
-    batches = {
-        f"batches/{batch}.dvc": place.path / "batches" / f"{batch}.dvc" for batch in params.cohort.batches
-    }
-    return write_release(place, arm, name, batches, documents, key)
+    decision = decision_document(name, "by hand", None, None, {}, reason)
+    return write_release(place, arm, name, {}, decision, making, key)

@@ -2,9 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,13 +14,15 @@ from flows.release.environment import environment, environment_lock
 from flows.release.manifest import write_manifest
 from flows.release.page import write_release_page
 from flows.release.reading import RECORDS, SELECTION_LOG
+from flows.release.record import Making, provenance_document
 from flows.release.record_digests import record_digests
 from flows.release.sbom import bill_of_materials
 from flows.release.signature import sign
+from flows.release.stages import released_stages
 from flows.tracking.lock import LOCK_FILE
 from flows.workspace import Workspace
 from tasks.params.reading import PARAMS_FILE
-from tasks.stages import RELEASES
+from tasks.stages import BATCHES, RELEASES
 from tasks.train import LEARNT
 
 STATE = (str(PARAMS_FILE), "dvc.yaml", LOCK_FILE)
@@ -31,8 +32,9 @@ PROVENANCE, DECISION = "provenance.json", "decision.json"
 ENVIRONMENT, ENVIRONMENT_LOCK, MATERIALS = "environment.json", "environment.txt", "sbom.cdx.json"
 """Where it comes from; why it was released; what it was made with."""
 
-COHORT = {"ingest": ("card.json", "quarantine.csv"), "split": ("normalisation.json",)}
-OF_ARM = {
+OUTPUTS = {
+    "ingest": ("card.json", "quarantine.csv"),
+    "split": ("normalisation.json",),
     "train-{arm}": ("model.pt", "training.json", "history.csv", "selection.csv"),
     "calibrate-{arm}": (
         "classifier.json",
@@ -42,13 +44,13 @@ OF_ARM = {
         "error_patterns.csv",
         "reliability.csv",
     ),
-}
-OF_CHALLENGE = {"challenge": ("acceptance.csv", "scores.csv", "challenge.json")}
-EXPLAINED = {
+    "challenge": ("acceptance.csv", "scores.csv", "challenge.json"),
     "prototypes": ("prototypes.csv", "prototypes.json"),
     "donors": ("donors.csv", "donors.json"),
     "counterfactuals": ("counterfactuals.json",),
 }
+"""Stage -> what of its outputs a release holds, where the release rests on that stage."""
+
 WAVEFORMS = {"prototypes": ("prototypes.h5",), "donors": ("donors.h5",)}
 """Recordings of patients, which leave the workspace only where `release.waveforms` allows it."""
 
@@ -58,36 +60,12 @@ def release_folder(workspace: Path, name: str) -> Path:
     return workspace / RELEASES / name
 
 
-def released_stages(place: Workspace, arm: str) -> list[str]:
-    """The stages that a release of `arm` rests on, in running order: those that made what goes into it."""
-    params = place.params()
-    wanted = {f"train-{arm}", f"calibrate-{arm}"}
-    if params.judged == arm:
-        wanted.add("challenge")
-    elif params.explain.arm == arm:
-        wanted |= EXPLAINED.keys() | {"report"}
-    return leading_to(place, wanted)
-
-
-def leading_to(place: Workspace, wanted: Iterable[str]) -> list[str]:
-    """The stages of a workspace without which `wanted` cannot run, these included, in running order."""
-    chain = {stage.name: stage for stage in place.stages()}
-    writer = {output: name for name, stage in chain.items() for output in stage.outputs}
-    needed, waiting = set(), list(wanted)
-    while waiting:
-        name = waiting.pop()
-        if name not in needed:
-            needed.add(name)
-            waiting += [writer[path] for path in chain[name].inputs if path in writer]
-    return [name for name in chain if name in needed]
-
-
 def copied_outputs(release: Path, arm: str) -> dict[str, Path]:
     """Outputs, by their path in the workspace, of which a release holds copies -> the copy."""
-    outputs = {**COHORT, **OF_ARM, **OF_CHALLENGE, **EXPLAINED, **WAVEFORMS}
     copies = {
         f"out/{stage.format(arm=arm)}/{name}": release / name
-        for stage, names in outputs.items()
+        for parts in (OUTPUTS, WAVEFORMS)
+        for stage, names in parts.items()
         for name in names
     }
     return {path: copy for path, copy in copies.items() if copy.is_file()}
@@ -98,7 +76,8 @@ def write_release(
     arm: str,
     name: str,
     files: Mapping[str, Path],
-    documents: Mapping[str, str],
+    decision: str,
+    making: Making,
     key: Ed25519PrivateKey | None,
 ) -> Path:
     """Make the release `name` of `arm` from what the stages wrote and the workspace's state.
@@ -108,7 +87,8 @@ def write_release(
         arm: which model.
         name: of the release.
         files: what else goes into it, as path in the release -> source.
-        documents: the same, as path -> text; PROVENANCE and DECISION are among them.
+        decision: the text of decision.json.
+        making: when and by what it is made.
         key: signs it; None leaves it unsigned.
 
     The release appears whole, with its manifest and signature. Raises InputError when it exists, OSError when an output
@@ -116,19 +96,29 @@ def write_release(
     """
     params = place.params()
     made = set(released_stages(place, arm))
-    parts = {**COHORT, **OF_ARM, **OF_CHALLENGE, **EXPLAINED}
+    parts = [*OUTPUTS.items(), *(WAVEFORMS.items() if params.release.waveforms else ())]
+    sources = {file: place.path / file for file in STATE}
+    sources |= {
+        file: place.path / "out" / stage.format(arm=arm) / file
+        for stage, names in parts
+        for file in names
+        if stage.format(arm=arm) in made
+    }
+    batches = (f"{BATCHES}/{batch}.dvc" for batch in params.cohort.batches)
+    sources |= {file: place.path / file for file in batches}
+    texts = {
+        PROVENANCE: provenance_document(place, arm, name, making),
+        DECISION: decision,
+        ENVIRONMENT: json.dumps(environment(), indent=2, sort_keys=True) + "\n",
+        ENVIRONMENT_LOCK: environment_lock(),
+        MATERIALS: bill_of_materials(making.commit),
+    }
     folder = release_folder(place.path, name)
     with new_folder(folder) as scratch:
-        for stage, names in [*parts.items(), *(WAVEFORMS.items() if params.release.waveforms else ())]:
-            if stage.format(arm=arm) in made:
-                for file in names:
-                    shutil.copyfile(place.path / "out" / stage.format(arm=arm) / file, scratch / file)
-        for state in STATE:
-            shutil.copyfile(place.path / state, scratch / state)
-        for target, source in files.items():
+        for target, source in {**sources, **files}.items():
             (scratch / target).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, scratch / target)
-        for target, text in {**documents, **_materials(json.loads(documents[PROVENANCE]))}.items():
+        for target, text in texts.items():
             (scratch / target).write_text(text, encoding="utf-8")
         log = selection_log(place.path / "out", arm)
         log.to_csv(scratch / SELECTION_LOG, index=False, float_format="%.4f", lineterminator="\n")
@@ -141,15 +131,6 @@ def write_release(
         if key is not None:
             sign(scratch, key)
     return folder
-
-
-def _materials(provenance: Mapping[str, Any]) -> dict[str, str]:
-    """What the release was made with."""
-    return {
-        ENVIRONMENT: json.dumps(environment(), indent=2, sort_keys=True) + "\n",
-        ENVIRONMENT_LOCK: environment_lock(),
-        MATERIALS: bill_of_materials(provenance["code"]["commit"]),
-    }
 
 
 def selection_log(out: Path, arm: str) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.release.manifest import is_complete
-from flows.release.reading import RECORDS, SELECTION_LOG, ReleaseFiles
+from flows.release.reading import RECORDS, SELECTION_LOG, ReleaseFiles, leaves
 from flows.release.record_digests import COMPARED as OF_RECORD
 from flows.tracking.lock import read_lock
 from tasks.train import LEARNT
@@ -159,12 +159,8 @@ def _parameters(files: ReleaseFiles) -> dict[str, Any]:
     return {key: "null" if value is None else value for key, value in flat.items() if key != "cohort.batches"}
 
 
-def _flat(value: Any, *keys: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {".".join(keys): value}
-    return {
-        name: leaf for key, below in value.items() for name, leaf in _flat(below, *keys, str(key)).items()
-    }
+def _flat(value: Any) -> dict[str, Any]:
+    return {".".join(keys): leaf for keys, leaf in leaves(value)}
 
 
 def _commit(files: ReleaseFiles) -> str | None:

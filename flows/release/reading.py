@@ -1,6 +1,7 @@
 """The files of a release, as its documents, its page and comparisons read them."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,15 @@ SCREENING = "screening"
 
 EXCLUDED = "dropped > 0 and dropped == considered"
 """What makes a training record excluded, in words of selection_log.csv: dropped whenever it could be."""
+
+
+def leaves(value: Any, *keys: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The keys to each value of a document that holds no further keys, and that value."""
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield from leaves(below, *keys, str(key))
+    else:
+        yield keys, value
 
 
 @dataclass(frozen=True)

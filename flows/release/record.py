@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.provenance import code_address
-from flows.release.contents import released_stages
+from flows.release.stages import released_stages
 from flows.remote import remote_url
 from flows.workspace import Workspace
 

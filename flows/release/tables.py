@@ -6,7 +6,7 @@ from typing import Any
 
 from flows.provenance import file_digest
 from flows.release.manifest import MANIFEST
-from flows.release.reading import ReleaseFiles
+from flows.release.reading import ReleaseFiles, leaves
 from flows.report.result_table import ResultTable
 from flows.report.texts import number, with_interval
 from veribeat.conventions import SUPERCLASSES
@@ -182,7 +182,7 @@ def selection_table(files: ReleaseFiles) -> ResultTable:
 def provenance_tables(files: ReleaseFiles) -> tuple[ResultTable, ...]:
     """provenance.json and environment.json, one row per value."""
     return tuple(
-        ResultTable(title, ("what", "value"), tuple(_flat(files.value(name))))
+        ResultTable(title, ("what", "value"), tuple(_row(*leaf) for leaf in leaves(files.value(name))))
         for title, name in (("Made with", "provenance.json"), ("Environment", "environment.json"))
     )
 
@@ -200,17 +200,14 @@ def file_table(folder: Path, page: str) -> ResultTable:
     return ResultTable("Files and their SHA-256", ("file", "bytes", "SHA-256"), rows, note)
 
 
-def _flat(value: Any, *keys: str) -> list[tuple[str, str]]:
-    """A row per value below `value`, such as ("code, commit", "0123")."""
-    if isinstance(value, dict):
-        return [
-            row for key, below in value.items() for row in _flat(below, *keys, str(key).replace("_", " "))
-        ]
-    if isinstance(value, list):
-        return [(", ".join(keys), ", ".join(map(str, value)) or "none")]
+def _row(keys: tuple[str, ...], value: Any) -> tuple[str, str]:
+    """Such as ("code, commit", "0123")."""
     words = {None: "none", True: "yes", False: "no"}
-    text = words[value] if value is None or isinstance(value, bool) else str(value)
-    return [(", ".join(keys), text)]
+    if isinstance(value, list):
+        text = ", ".join(map(str, value)) or "none"
+    else:
+        text = words[value] if value is None or isinstance(value, bool) else str(value)
+    return ", ".join(key.replace("_", " ") for key in keys), text
 
 
 def _difference(row: Any) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from flows.release.reading import SCREENING
 from flows.retrain.ledger import Update, updates
-from flows.retrain.steps import EVIDENCE, SCREENING
+from flows.retrain.steps import EVIDENCE
 
 SETS = ("reference", "unseen", "new")
 """On which a challenger meets the champion (`tasks.challenge`)."""

@@ -14,9 +14,9 @@ from flows.dvc_engine import StageFailed, repair_after_kill
 from flows.installed_versions import check_versions
 from flows.pipeline import INPUT_ERROR, run_stage
 from flows.provenance import git_state
-from flows.release.contents import leading_to
 from flows.release.record import Making
 from flows.release.signature import load_private_key
+from flows.release.stages import leading_to
 from flows.retrain import registry, steps
 from flows.retrain.ledger import Decision, TakenBatch, Update, champion_of
 from flows.retrain.page import write_retraining_page

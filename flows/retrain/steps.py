@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flows.dvc_engine import StageFailed
 from flows.folders import new_folder
 from flows.process import StreamedProcess
-from flows.release.contents import DECISION, PROVENANCE, STATE, release_folder, write_release
+from flows.release.contents import STATE, release_folder, write_release
 from flows.release.manifest import is_complete
-from flows.release.record import Making, decision_document, provenance_document
+from flows.release.reading import SCREENING
+from flows.release.record import Making, decision_document
 from flows.retrain import cohort, inbox
 from flows.retrain.ledger import DONE, Decision, TakenBatch, Update, begin, champion_of, learnt_in, updates
 from flows.workspace import Workspace
@@ -24,9 +25,8 @@ from veribeat.errors import InputError
 
 Log = Callable[[str], None]
 
-SCREENING = "screening"
 EVIDENCE = "evidence"
-"""In an update's folder: what its batches were found to be, and what its decision rests on."""
+"""In an update's folder: what its decision rests on; SCREENING, there as in a release, what its batches are."""
 
 _ERROR = "error: "
 
@@ -155,17 +155,12 @@ def release(
         for path in sorted((update.folder / SCREENING).rglob("*"))
         if path.is_file()
     }
-    batches = place.params().cohort.batches
-    files |= {f"batches/{name}.dvc": place.path / "batches" / f"{name}.dvc" for name in batches}
     files["taken.json"] = update.folder / "taken.json"
     acceptance = place.path / "out" / "challenge" / "acceptance.csv"
-    documents = {
-        PROVENANCE: provenance_document(place, arm, update.name, making),
-        DECISION: decision_document(
-            update.name, update.kind, update.champion, acceptance, refused, "all limits are kept"
-        ),
-    }
-    write_release(place, arm, update.name, files, documents, key)
+    decision = decision_document(
+        update.name, update.kind, update.champion, acceptance, refused, "all limits are kept"
+    )
+    write_release(place, arm, update.name, files, decision, making, key)
 
 
 def settle(place: Workspace, update: Update, ended: str) -> None:

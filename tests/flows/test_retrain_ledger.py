@@ -12,6 +12,7 @@ import torch
 from bad_records import filename, row, signal, write_good_folder, write_record, write_tables
 
 from flows.process import run_quietly
+from flows.release.by_hand import release_by_hand
 from flows.release.contents import STATE, release_folder
 from flows.release.manifest import differences, is_complete, read_manifest, write_manifest
 from flows.retrain import cohort, inbox, registry, steps
@@ -227,6 +228,11 @@ def test_a_damaged_manifest_is_one_sentence(tmp_path: Path, text: str) -> None:
         differences(folder)
     assert not is_complete(folder)
     assert not is_complete(tmp_path / "none")
+
+
+def test_a_workspace_for_updates_is_not_released_by_hand(place: Workspace) -> None:
+    with pytest.raises(InputError, match="'veribeat retrain' makes its releases"):
+        release_by_hand(place, "v1", "baseline", "why not", (), None)
 
 
 # The cohort
