@@ -32,6 +32,14 @@ class Batch(TypedDict):
     weights: NotRequired[Tensor]  # (B,) of the losses
 
 
+def select_records(batch: Batch, chosen: Tensor | slice) -> Batch:
+    """The records of a batch that a mask (B,) or a slice names."""
+    selected = batch.copy()
+    for name in selected:
+        selected[name] = batch[name][chosen]  # type: ignore[literal-required]
+    return selected
+
+
 class StoredSignals(Dataset[Batch]):
     """The records at `rows` of a stored cohort; indexed by a whole batch at once.
 

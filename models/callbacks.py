@@ -87,7 +87,10 @@ class ResumableEarlyStopping(EarlyStopping):
 
 
 class EpochSeed(Callback):
-    """Seeds torch anew at each epoch, so that dropout in an epoch does not depend on what ran before it."""
+    """Seeds torch anew at each epoch, so that dropout in an epoch does not depend on what ran before it.
+
+    Each process of a training has a seed of its own, or all would drop the same of different records.
+    """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -98,7 +101,7 @@ class EpochSeed(Callback):
     ) -> None:
         # Not at the start of the epoch: around it a data loader draws a number, before it in a first epoch only.
         if batch_idx == 0:
-            torch.manual_seed((self.seed << 31) + trainer.current_epoch)
+            torch.manual_seed((self.seed << 31) + (trainer.global_rank << 20) + trainer.current_epoch)
 
 
 class ResumePoint(Checkpoint):
@@ -113,12 +116,16 @@ class ResumePoint(Checkpoint):
     @override
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         scratch = self.path.with_name(f"{self.path.name}.new")
-        trainer.save_checkpoint(scratch)
-        scratch.replace(self.path)
+        trainer.save_checkpoint(scratch)  # every process takes part, the first one writes
+        if trainer.is_global_zero:
+            scratch.replace(self.path)
 
 
 class EpochReport(Callback):
-    """One line per epoch on standard error with the time that is left, and a bar of batches on a terminal."""
+    """One line per epoch on standard error with the time that is left, and a bar of batches on a terminal.
+
+    Of several processes the first one speaks.
+    """
 
     def __init__(self, record: EpochRecord, patience: int | None) -> None:
         self.record = record
@@ -131,6 +138,8 @@ class EpochReport(Callback):
 
     @override
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self.console.quiet = not trainer.is_global_zero
+        self.bar.disable |= self.console.quiet
         if trainer.current_epoch:
             self.console.print(
                 f"going on after epoch {trainer.current_epoch - 1}, the last one that was saved"

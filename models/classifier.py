@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from models.backbones.base import Backbone
-from models.batches import Batch
+from models.batches import Batch, select_records
+from models.processes import gather, loss_weight, part
 
 Schedule = Literal["constant", "one_cycle"]
 
@@ -21,7 +22,10 @@ class EcgClassifier(lightning.LightningModule):
     the epochs that are over, so that an epoch of few batches takes it as far as one of many. `epoch_batches` is the
     number of batches of an epoch of all records, which the schedule is divided by.
 
-    With `feature_layer`, a training step leaves the features of that layer with their gradients in `kept_features`.
+    Where several processes share the training, each is given whole batches and works on its part of them.
+
+    With `feature_layer`, a training step leaves the features of that layer with their gradients in `kept_features`, of
+    this process's part of the batch.
     """
 
     def __init__(
@@ -49,23 +53,26 @@ class EcgClassifier(lightning.LightningModule):
         logits: Tensor = self.backbone(signals)
         return logits
 
-    def _loss(self, logits: Tensor, batch: Batch, name: str) -> Tensor:
+    def _loss(self, logits: Tensor, batch: Batch, name: str, *, of_a_part: bool) -> Tensor:
         targets, weights = batch["targets"], batch.get("weights")
         loss = binary_cross_entropy_with_logits(
             logits, targets, weight=None if weights is None else weights[:, None]
         )
-        self.log(name, loss, on_step=False, on_epoch=True, batch_size=len(targets))
+        self.log(name, loss, on_step=False, on_epoch=True, batch_size=len(targets), sync_dist=of_a_part)
         return loss
 
     def training_step(self, batch: Batch, batch_index: int) -> dict[str, Tensor]:
-        """Mean loss of one batch, and its logits (B, 5)."""
+        """Mean loss of this process's part of a batch, and the logits (B, 5) of the whole."""
+        records = len(batch["positions"])
+        own = select_records(batch, part(records))
         if self.feature_layer is None:
-            logits = self(batch["signals"]).float()
+            logits = self(own["signals"]).float()
         else:
-            self.kept_features = self.backbone.features(batch["signals"], self.feature_layer)
+            self.kept_features = self.backbone.features(own["signals"], self.feature_layer)
             self.kept_features.retain_grad()
             logits = self.backbone.classify(self.kept_features, self.feature_layer).float()
-        return {"loss": self._loss(logits, batch, "train_loss"), "logits": logits.detach()}
+        loss = self._loss(logits, own, "train_loss", of_a_part=True)
+        return {"loss": loss * loss_weight(records), "logits": gather(logits.detach(), records)}
 
     def on_validation_epoch_start(self) -> None:
         """Forget the logits of the epoch before."""
@@ -74,8 +81,9 @@ class EcgClassifier(lightning.LightningModule):
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Log the mean loss of one batch; Lightning averages over records."""
         with torch.autocast("cpu", enabled=False):  # judged in the precision in which it will serve
-            logits = self(batch["signals"]).float()
-            self._loss(logits, batch, "val_loss")
+            records = len(batch["positions"])
+            logits = gather(self(batch["signals"][part(records)]).float(), records)
+            self._loss(logits, batch, "val_loss", of_a_part=False)
         self.validation_logits.append(logits)
 
     def configure_optimizers(self) -> Any:

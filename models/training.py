@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,9 @@ VALIDATION_BATCH = 256
 
 Precision = Literal["float32", "bfloat16"]
 
+Processes = Literal["auto", "ddp"]
+"""Lightning's strategy: auto trains in this process where there is one device, and otherwise like ddp."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -45,6 +49,8 @@ class Recipe:
     schedule: Schedule = "constant"
     precision: Precision = "float32"  # of forward and backward; weights and optimiser stay in float32
     judge: Judge = "val_loss"  # by what the best epoch is told
+    devices: int = 1  # processes that share each batch; the weights depend on their number
+    processes: Processes = "auto"
 
 
 @dataclass(frozen=True)
@@ -78,11 +84,15 @@ def fit(
     records of each epoch (None: all of them); `beats` say where the beats of `train` are, where it asks for them. The
     state after each epoch is kept in the file `resume`; where it exists, the training goes on from it, to the same
     bytes as one that was never interrupted. The caller answers for its belonging to these arguments, and removes it.
+    With several `recipe.devices` Lightning starts this program again, with the same arguments, once for each other
+    process (`is_helper`); all return the same.
     Raises InputError when a loss is no longer finite, or `resume` is damaged.
     """
     if resume is not None and resume.is_file():
         _check_readable(resume)
-    for name in ("pytorch_lightning", "lightning.pytorch"):
+    if recipe.devices > 1:  # or Lightning would set the number of threads by the number of cores
+        os.environ.setdefault("OMP_NUM_THREADS", str(torch.get_num_threads()))
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches come from memory
     warnings.filterwarnings(
@@ -101,7 +111,8 @@ def fit(
     selector = Selector(strategy, train, sampler, scorer, epochs=recipe.max_epochs, seed=recipe.seed)
     trainer = lightning.Trainer(
         accelerator="cpu",
-        devices=1,
+        devices=recipe.devices,
+        strategy=recipe.processes,
         precision="bf16-mixed" if recipe.precision == "bfloat16" else "32-true",
         max_epochs=recipe.max_epochs,
         gradient_clip_val=recipe.gradient_clip_norm,
@@ -147,6 +158,11 @@ def fit(
         selector.state.table(),
         cost,
     )
+
+
+def is_helper() -> bool:
+    """Whether Lightning started this process to share the training of another one, which writes what comes of it."""
+    return os.environ.get("LOCAL_RANK", "0") != "0"
 
 
 def _check_readable(resume: Path) -> None:

@@ -17,9 +17,11 @@ from models.selection.beat_focus import RecordBeats
 from models.selection.registry import build_strategy
 from models.training import Recipe, TrainingResult, fit
 from tasks.params.selection import SelectionParams
-from tasks.params.train import PresetParams
+from tasks.params.train import PresetParams, TrainParams
 from veribeat.conventions import SUPERCLASSES
 from veribeat.errors import InputError
+
+ALONE = TrainParams(devices=1, strategy="auto")
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,13 @@ def learn(
     delineated: Path | None,
     resume: Path | None = None,
     weights: Path | None = None,
+    processes: TrainParams = ALONE,
 ) -> TrainingResult:
     """Train a backbone by a preset, on the records that a selection keeps.
 
     It begins with `weights`, whose normalisation stays, or else freshly initialised. `delineated` is the folder of
     stage `delineate`, where the selection needs beats. The process was made deterministic with the preset's threads.
+    Several `processes` end with the same result, which one of them should write (`models.training.is_helper`).
     Raises InputError when the loss is no longer finite.
     """
     lightning.seed_everything(seed, verbose=False)
@@ -104,7 +108,12 @@ def learn(
         backbone,
         StoredSignals(*data.stored_training, data.train_targets, preset.crop_samples),
         StoredSignals(data.signals, data.validation_rows, data.validation_targets),
-        Recipe(**preset.model_dump(exclude={"crop_samples", "threads"}), seed=seed),
+        Recipe(
+            **preset.model_dump(exclude={"crop_samples", "threads"}),
+            seed=seed,
+            devices=processes.devices,
+            processes=processes.strategy,
+        ),
         resume,
         build_strategy(selection.strategy, **selection.settings),
         beats,

@@ -108,7 +108,7 @@ def _arm_stages(name: str, params: Params, done: Mapping[str, Stage]) -> tuple[S
             *beats,
             *(f"{RELEASES}/{release}/{file}" for release in champion for file in ("model.pt", "learnt.csv")),
         ),
-        params=(f"arms.{name}", f"presets.{arm.preset}", f"selections.{arm.selection}"),
+        params=(f"arms.{name}", f"presets.{arm.preset}", f"selections.{arm.selection}", "train"),
         files=("model.pt", "training.json", "samples.csv"),
         plots=(
             Plot("history.csv", "epoch", ("train_loss", "val_loss"), f"Loss, {name}"),

@@ -1,6 +1,8 @@
 """Stage `train-ARM`: train the arm's backbone to its early stop."""
 
+import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,12 @@ from models.backbones.registry import build_backbone
 from models.bundle import WEIGHTS
 from models.runtime import make_deterministic
 from models.selection.registry import build_strategy
-from tasks.learning import LearningData, learn
+from models.training import TrainingResult, is_helper
+from tasks.learning import ALONE, LearningData, learn
 from tasks.params.reading import read_section
 from tasks.params.selection import SelectionParams
-from tasks.params.train import ArmParams, PresetParams
+from tasks.params.train import ArmParams, PresetParams, TrainParams
+from tasks.parent import end_with
 from tasks.stage import OUT, digest, loaded_code_digest, output_folder, resume_file, run, write_json
 from veribeat.errors import InputError
 
@@ -24,45 +28,94 @@ LEARNT = "learnt.csv"
 """In a release: the ecg_id of every record that its training has learnt from."""
 
 
-def train(
-    ingest: Path,
-    split: Path,
-    out: Path,
-    arm: ArmParams,
-    preset: PresetParams,
-    selection: SelectionParams,
-    delineated: Path | None = None,
-    resume: Path | None = None,
-    champion: Path | None = None,
-) -> None:
+@dataclass(frozen=True)
+class Training:
+    """What stage `train-ARM` does: the folders that it reads, and its settings.
+
+    `ingest` holds signals.npy and records.parquet, `split` learning.parquet and normalisation.json, `delineated` the
+    outputs of stage `delineate` where the selection needs them. An arm that starts from a champion takes the weights
+    and the list of records learnt from of the release in the folder `champion`; of these records it trains on
+    `arm.replay`, and on all that are new.
+    """
+
+    ingest: Path
+    split: Path
+    arm: ArmParams
+    preset: PresetParams
+    selection: SelectionParams
+    processes: TrainParams = ALONE
+    delineated: Path | None = None
+    champion: Path | None = None
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Every file that is read."""
+        files = [
+            self.ingest / "signals.npy",
+            self.ingest / "records.parquet",
+            self.split / "learning.parquet",
+            self.split / "normalisation.json",
+        ]
+        if self.delineated is not None:
+            files += [self.delineated / "beats.parquet", self.delineated / "windows.npy"]
+        if self.champion is not None:
+            files += [self.champion / WEIGHTS, self.champion / LEARNT]
+        return tuple(files)
+
+    def run(self, resume: Path | None = None) -> tuple[LearningData, TrainingResult]:
+        """Train; a training that was interrupted goes on from the file `resume`.
+
+        Raises InputError when the loss is no longer finite, or there is nothing to train on.
+        """
+        make_deterministic(self.preset.threads)
+        data = LearningData.read(self.ingest, self.split)
+        weights = None
+        if self.champion is not None:
+            weights = self.champion / WEIGHTS
+            ecg_ids = pd.read_parquet(self.ingest / "records.parquet", columns=["ecg_id"])[
+                "ecg_id"
+            ].to_numpy()
+            learnt = pd.read_csv(self.champion / LEARNT)["ecg_id"].to_numpy()
+            data = data.only(replayed(ecg_ids[data.train_rows], learnt, self.arm.replay, self.arm.seed))
+        result = learn(
+            data,
+            self.arm.backbone,
+            self.preset,
+            self.selection,
+            self.arm.seed,
+            self.delineated,
+            resume,
+            weights,
+            self.processes,
+        )
+        return data, result
+
+    def resume_key(self) -> str:
+        """What a resume point must have been made from to be gone on from: inputs, parameters, code, environment."""
+        versions = (sys.version, torch.__version__, lightning.__version__, np.__version__)
+        environment = " ".join((*versions, torch.backends.cpu.get_cpu_capability()))
+        sections = (self.arm, self.preset, self.selection, self.processes)
+        texts = [section.model_dump_json() for section in sections]
+        return digest(loaded_code_digest(), environment, *texts, *self.inputs)
+
+
+def train(training: Training, out: Path, resume: Path | None = None) -> None:
     """Write model.pt (state dict of the best epoch), training.json and three tables.
 
     - history.csv: losses per epoch;
     - selection.csv: per epoch what was selected, and what the training had cost by then (`models.selection.record`);
     - samples.csv: per training record in how many epochs it was kept and dropped, and how difficult it was.
 
-    `ingest` holds signals.npy and records.parquet, `split` learning.parquet and normalisation.json, `delineated` the
-    outputs of stage `delineate` where the selection needs them. An arm that starts from a champion takes the weights
-    and the list of records learnt from of the release in the folder `champion`; of these records it trains on
-    `arm.replay`, and on all that are new. A training that was interrupted goes on from the file `resume`.
-    Raises InputError when the loss is no longer finite, or there is nothing to train on.
+    Raises InputError as `Training.run` does.
     """
-    make_deterministic(preset.threads)
-    data = LearningData.read(ingest, split)
-    weights = None
-    if champion is not None:
-        weights = champion / WEIGHTS
-        ecg_ids = pd.read_parquet(ingest / "records.parquet", columns=["ecg_id"])["ecg_id"].to_numpy()
-        learnt = pd.read_csv(champion / LEARNT)["ecg_id"].to_numpy()
-        data = data.only(replayed(ecg_ids[data.train_rows], learnt, arm.replay, arm.seed))
-    result = learn(data, arm.backbone, preset, selection, arm.seed, delineated, resume, weights)
-
+    data, result = training.run(resume)
     torch.save(result.best_state, out / "model.pt")
     result.history.to_csv(out / "history.csv", index=False)
     result.selection.to_csv(out / "selection.csv", index=False)
     samples = result.samples
     samples.insert(0, "row", data.train_rows)
     samples.to_csv(out / "samples.csv", index=False, float_format="%.4f")
+    backbone = build_backbone(training.arm.backbone)
     write_json(
         out / "training.json",
         {
@@ -70,7 +123,7 @@ def train(
             "effective_epochs": result.cost.effective_epochs,
             "epochs": len(result.history),
             "forward_equivalents": result.cost.forward_equivalents / result.cost.records,
-            "parameters": sum(weights.numel() for weights in build_backbone(arm.backbone).parameters()),
+            "parameters": sum(weights.numel() for weights in backbone.parameters()),
             "train_records": len(data.train_rows),
             "validation_loss": result.history["val_loss"].min(),
             "validation_records": len(data.validation_rows),
@@ -95,40 +148,32 @@ def replayed(
     return kept
 
 
-def _inputs_key(inputs: tuple[Path, ...], *parameters: ArmParams | PresetParams | SelectionParams) -> str:
-    """What a resume point must have been made from to be gone on from: inputs, parameters, code and environment."""
-    versions = (sys.version, torch.__version__, lightning.__version__, np.__version__)
-    environment = " ".join((*versions, torch.backends.cpu.get_cpu_capability()))
-    texts = [section.model_dump_json() for section in parameters]
-    return digest(loaded_code_digest(), environment, *texts, *inputs)
-
-
 def main() -> None:
     """Run the stage for the arm named on the command line."""
     name, *release = sys.argv[1:]
-    champion = Path(*release) if release else None
     arm = read_section(ArmParams, "arms", name)
-    preset = read_section(PresetParams, "presets", arm.preset)
     selection = read_section(SelectionParams, "selections", arm.selection)
-    ingest, split = OUT / "ingest", OUT / "split"
-    delineated = OUT / "delineate" if selection.needs_beats else None
-    inputs = [
-        ingest / "signals.npy",
-        ingest / "records.parquet",
-        split / "learning.parquet",
-        split / "normalisation.json",
-    ]
-    if delineated is not None:
-        inputs += [delineated / "beats.parquet", delineated / "windows.npy"]
-    if champion is not None:
-        inputs += [champion / WEIGHTS, champion / LEARNT]
+    training = Training(
+        OUT / "ingest",
+        OUT / "split",
+        arm,
+        read_section(PresetParams, "presets", arm.preset),
+        selection,
+        read_section(TrainParams, "train"),
+        OUT / "delineate" if selection.needs_beats else None,
+        Path(*release) if release else None,
+    )
+    # So that their modules, too, are loaded and count.
+    build_backbone(arm.backbone)
+    build_strategy(selection.strategy, **selection.settings)
     stage = f"train-{name}"
+    if is_helper():  # the process that started it has the stage's folder, and writes
+        end_with(os.getppid())
+        training.run(resume_file(stage, training.resume_key()))
+        return
     with output_folder(stage) as out:
-        # So that their modules, too, are loaded and count.
-        build_backbone(arm.backbone)
-        build_strategy(selection.strategy, **selection.settings)
-        resume = resume_file(stage, _inputs_key(tuple(inputs), arm, preset, selection))
-        train(ingest, split, out, arm, preset, selection, delineated, resume, champion)
+        resume = resume_file(stage, training.resume_key())
+        train(training, out, resume)
     # Only now are the outputs in place. A finished state must not stay: `dvc repro --force` would go on from it.
     resume.unlink()
 

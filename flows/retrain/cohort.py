@@ -47,13 +47,19 @@ def restore(place: Workspace, release: str) -> None:
     # As it is: an older version of the code may have had other keys.
     then = read_document(folder / PARAMS_FILE)
     _set(place, then["cohort"]["batches"], then["retrain"]["champion"], then["explain"]["arm"])
-    scratch = place.path / f".{LOCK_FILE}.new"
-    shutil.copyfile(folder / LOCK_FILE, scratch)
-    scratch.replace(place.path / LOCK_FILE)
+    if read_document(place.params_file) == then:  # to the byte: an edit moves the comment behind it
+        _copy(folder / PARAMS_FILE, place.params_file)
+    _copy(folder / LOCK_FILE, place.path / LOCK_FILE)
     # Stages that no update needs may never have run; DVC would fail for want of their outputs.
     made = sorted(place.written_stages() & read_lock(place.path).stages.keys())
     if made:
         run_quietly(["dvc", "checkout", "--quiet", "--force", *made], cwd=place.path)
+
+
+def _copy(source: Path, target: Path) -> None:
+    scratch = target.with_name(f".{target.name}.new")
+    shutil.copyfile(source, scratch)
+    scratch.replace(target)
 
 
 def _set(place: Workspace, batches: list[str], champion: str | None, arm: str | None) -> None:

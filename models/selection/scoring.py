@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from models.backbones.base import Backbone
-from models.batches import Batch
+from models.batches import Batch, select_records
+from models.processes import gather, part
 from models.selection.beat_focus import RecordBeats, beat_coherence, physio
 from models.selection.cam import activation_map, feature_gradients, target_logit
 from models.selection.choice import Seen
@@ -49,10 +50,12 @@ class Scorer:
         assert scoring is not None
         layer = -1 if mapping is None else mapping.layer
         with _mode(self.backbone, train=scoring.train_mode), torch.no_grad(), self.precision():
-            features = self.backbone.features(batch["signals"], layer)
-            logits = self.backbone.classify(features, layer).float()
-            self.cost.scored += len(logits)
-            self.see(batch, logits)
+            records = len(batch["positions"])
+            mine = part(records)
+            features = self.backbone.features(batch["signals"][mine], layer)
+            own_logits = self.backbone.classify(features, layer).float()
+            self.cost.scored += records
+            self.see(batch, gather(own_logits, records))
             self.state.scored[batch["positions"]] = epoch
             if not focus or mapping is None:
                 return
@@ -60,13 +63,15 @@ class Scorer:
             if not asked.any():
                 return
             self.cost.mapped += int(asked.sum())
-            own = select_records(batch, asked)
-            classes = target_logit(logits[asked], own["targets"])
-            gradients = feature_gradients(self.backbone, features[asked], classes, layer)
-        self._remember(own, features[asked], gradients, mapping, random)
+            own = asked[mine]
+            features = gradients = features[own]
+            if own.any():
+                classes = target_logit(own_logits[own], batch["targets"][mine][own])
+                gradients = feature_gradients(self.backbone, features, classes, layer)
+        self._remember(batch, asked, features, gradients, mapping, random)
 
     def see(self, batch: Batch, logits: Tensor) -> None:
-        """Remember what the logits (B, C) of any pass say about confidence and loss."""
+        """Remember what the logits (B, C) of any pass say about confidence and loss of a whole batch."""
         logits, targets = logits.detach().float(), batch["targets"]
         losses = binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(dim=1)
         confidence = label_confidence(logits, targets, self.strategy.confidence)
@@ -75,17 +80,17 @@ class Scorer:
     def harvest(
         self, batch: Batch, features: Tensor, loss_gradients: Tensor, random: np.random.Generator
     ) -> None:
-        """Remember the focus of maps from a training pass: of features (B, K, T') and the loss's gradients for them.
+        """Remember the focus of maps from a training pass over a whole batch.
 
+        `features` (n, K, T') and the loss's gradients for them are of this process's part of it (`models.processes`).
         Minus the gradient of a record's loss is that of the log-likelihood of its labels, up to a factor that no focus
         score feels. Records without a label have no focus, as elsewhere.
         """
         mapping = self.strategy.mapping
         assert mapping is not None
         asked = batch["targets"].any(dim=1)
-        self._remember(
-            select_records(batch, asked), features[asked].detach(), -loss_gradients[asked], mapping, random
-        )
+        own = asked[part(len(asked))]
+        self._remember(batch, asked, features[own].detach(), -loss_gradients[own], mapping, random)
 
     def seen(self, batch: Batch) -> Seen:
         """What the strategy may know of a batch: the latest scores of its records."""
@@ -99,18 +104,38 @@ class Scorer:
         )
 
     def _remember(
-        self, batch: Batch, features: Tensor, gradients: Tensor, mapping: Mapping, random: np.random.Generator
+        self,
+        batch: Batch,
+        asked: Tensor,
+        features: Tensor,
+        gradients: Tensor,
+        mapping: Mapping,
+        random: np.random.Generator,
     ) -> None:
-        maps = activation_map(features.float(), gradients.float(), mapping.cam)
-        self.maps += len(maps)
-        self.zero_maps += int((maps.amax(dim=1) <= 0).sum())
-        self.state.map(batch["positions"], self._focus(maps, batch, mapping, random))
+        """Make maps for the records of a batch that the mask `asked` (B,) names, and remember their focus.
 
-    def _focus(self, maps: Tensor, batch: Batch, mapping: Mapping, random: np.random.Generator) -> Tensor:
+        Features and gradients are of those among them that are in this process's part of the batch.
+        """
+        mine = part(len(asked))
+        maps = activation_map(features.float(), gradients.float(), mapping.cam)
+        found = torch.full((len(asked[mine]), 2), torch.nan)
+        if mapping.focus != "random":
+            found[asked[mine], 0] = self._focus(
+                maps, select_records(select_records(batch, mine), asked[mine]), mapping
+            )
+        found[asked[mine], 1] = (maps.amax(dim=1) <= 0).float()
+        focus, is_zero = gather(found, len(asked))[asked].T
+        if (
+            mapping.focus == "random"
+        ):  # every process draws for the whole batch, or generators would drift apart
+            focus = torch.from_numpy(random.random(len(focus), dtype=np.float32))
+        self.maps += len(focus)
+        self.zero_maps += int(is_zero.sum())
+        self.state.map(batch["positions"][asked], focus)
+
+    def _focus(self, maps: Tensor, batch: Batch, mapping: Mapping) -> Tensor:
         if mapping.focus in OF_MAP:
             return OF_MAP[mapping.focus](maps)
-        if mapping.focus == "random":
-            return torch.from_numpy(random.random(len(maps), dtype=np.float32))
         if self.beats is None:
             raise InputError(f"The focus score {mapping.focus} needs to know where the beats are.")
         positions, starts = batch["positions"], batch["starts"][:, None]
@@ -120,14 +145,6 @@ class Scorer:
             return physio(maps, self.beats.windows[positions[:, None], window])
         peaks = self.beats.peaks[positions].long()
         return beat_coherence(maps, torch.where(peaks >= 0, peaks - starts, -1), samples)
-
-
-def select_records(batch: Batch, kept: Tensor) -> Batch:
-    """The records of a batch that the mask `kept` (B,) names."""
-    selected = batch.copy()
-    for name in selected:
-        selected[name] = batch[name][kept]  # type: ignore[literal-required]
-    return selected
 
 
 @contextmanager

@@ -6,12 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.batches import Batch, BatchIndex, EpochBatches, StoredSignals, cut_into_batches
+from models.batches import Batch, BatchIndex, EpochBatches, StoredSignals, cut_into_batches, select_records
 from models.selection.choice import Selection
 from models.selection.cost import Cost
-from models.selection.distributed import gather
 from models.selection.record import SelectionRecord
-from models.selection.scoring import Scorer, select_records
+from models.selection.scoring import Scorer
 from models.selection.state import SampleState
 from models.selection.strategy import Strategy
 
@@ -72,14 +71,16 @@ class Selector:
             return
         if self._due(self.epoch):
             self.scorer.score(batch, self.epoch, focus=self._needs_maps(), random=self.random)
-        whole, own = gather(self.scorer.seen(batch))
-        selection = self.strategy.select(whole, self.phase, self.random)
-        self.record.select(whole, selection)
-        mask = torch.from_numpy(selection.kept[own])
-        batch.update(select_records(batch, mask))
+        seen = self.scorer.seen(batch)
+        selection = self.strategy.select(seen, self.phase, self.random)
+        self.record.select(seen, selection)
+        batch.update(select_records(batch, torch.from_numpy(selection.kept)))
 
     def trained(self, batch: Batch, logits: Tensor, features: Tensor | None) -> None:
-        """Take what a training pass showed: logits (B, C), and features (B, K, T') with their gradients, or None."""
+        """Take what a training pass showed: logits (B, C) of a whole batch, and features with their gradients, or None.
+
+        The features are of this process's part of the batch (`models.processes`).
+        """
         self.cost.trained += len(logits)
         self.record.train(batch["positions"].numpy())
         self.scorer.see(batch, logits)

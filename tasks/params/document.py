@@ -23,7 +23,7 @@ from tasks.params.rules import RulesParams
 from tasks.params.selection import SelectionParams
 from tasks.params.simulate import SimulateParams
 from tasks.params.split import SplitParams
-from tasks.params.train import ArmParams, ComputeParams, PresetParams
+from tasks.params.train import ArmParams, ComputeParams, PresetParams, TrainParams
 
 # Names become parts of stage names, paths and DVC's dotted keys.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -40,6 +40,7 @@ class Params(Section):
     presets: dict[Name, PresetParams] = Field(min_length=1)
     selections: dict[Name, SelectionParams] = Field(min_length=1)
     arms: dict[Name, ArmParams] = Field(min_length=1)
+    train: TrainParams
     delineate: DelineateParams
     compare: CompareParams
     calibrate: CalibrateParams

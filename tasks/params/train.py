@@ -58,6 +58,13 @@ class PresetParams(Section):
     """Of torch, in training; the bytes of the weights depend on it."""
 
 
+class TrainParams(Section):
+    """How many processes share each batch of a training; Lightning's arguments of the same names."""
+
+    devices: int = Field(ge=1)
+    strategy: Literal["auto", "ddp"]
+
+
 class ComputeParams(Section):
     """Numerical settings of every stage that applies a model."""
 

@@ -195,6 +195,9 @@ def test_a_limit_that_is_broken_keeps_the_champion(first: Updated, tmp_path: Pat
     assert released(study) == ["0001"]
     assert not (study.path / "batches" / f"0002-{CLEAN}").exists()
     assert {path: text for path, text in study.outputs().items() if path in before} == before
+    # What the user has set stays set; but for that everything is as it was.
+    assert study.place.params().retrain.judge.limits.ece == 0.0
+    (study.path / "params.yaml").write_bytes((release_folder(study.path, "0001") / "params.yaml").read_bytes())
     study.check()
 
 
