@@ -14,6 +14,14 @@ from models.processes import gather, loss_weight, part
 Schedule = Literal["constant", "one_cycle"]
 
 
+def mean_loss(logits: Tensor, batch: Batch) -> Tensor:
+    """Binary cross-entropy of logits (B, 5), weighted as the batch says."""
+    weights = batch.get("weights")
+    return binary_cross_entropy_with_logits(
+        logits, batch["targets"], weight=None if weights is None else weights[:, None]
+    )
+
+
 class EcgClassifier(lightning.LightningModule):
     """A backbone trained with binary cross-entropy on five independent labels ([CF] A.1).
 
@@ -53,16 +61,12 @@ class EcgClassifier(lightning.LightningModule):
         logits: Tensor = self.backbone(signals)
         return logits
 
-    def _loss(self, logits: Tensor, batch: Batch, name: str, *, of_a_part: bool) -> Tensor:
-        targets, weights = batch["targets"], batch.get("weights")
-        loss = binary_cross_entropy_with_logits(
-            logits, targets, weight=None if weights is None else weights[:, None]
-        )
-        self.log(name, loss, on_step=False, on_epoch=True, batch_size=len(targets), sync_dist=of_a_part)
-        return loss
+    def _log(self, name: str, logits: Tensor, batch: Batch) -> None:
+        """The mean loss of a whole batch, which every process knows; Lightning averages over records."""
+        self.log(name, mean_loss(logits, batch), on_step=False, on_epoch=True, batch_size=len(logits))
 
     def training_step(self, batch: Batch, batch_index: int) -> dict[str, Tensor]:
-        """Mean loss of this process's part of a batch, and the logits (B, 5) of the whole."""
+        """Mean loss of this process's part of a batch, weighted, and the logits (B, 5) of the whole."""
         records = len(batch["positions"])
         own = select_records(batch, part(records))
         if self.feature_layer is None:
@@ -71,19 +75,20 @@ class EcgClassifier(lightning.LightningModule):
             self.kept_features = self.backbone.features(own["signals"], self.feature_layer)
             self.kept_features.retain_grad()
             logits = self.backbone.classify(self.kept_features, self.feature_layer).float()
-        loss = self._loss(logits, own, "train_loss", of_a_part=True)
-        return {"loss": loss * loss_weight(records), "logits": gather(logits.detach(), records)}
+        of_batch = gather(logits.detach(), records)
+        self._log("train_loss", of_batch, batch)
+        return {"loss": mean_loss(logits, own) * loss_weight(records), "logits": of_batch}
 
     def on_validation_epoch_start(self) -> None:
         """Forget the logits of the epoch before."""
         self.validation_logits.clear()
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """Log the mean loss of one batch; Lightning averages over records."""
+        """Log the loss of one batch, and keep its logits."""
         with torch.autocast("cpu", enabled=False):  # judged in the precision in which it will serve
             records = len(batch["positions"])
             logits = gather(self(batch["signals"][part(records)]).float(), records)
-            self._loss(logits, batch, "val_loss", of_a_part=False)
+            self._log("val_loss", logits, batch)
         self.validation_logits.append(logits)
 
     def configure_optimizers(self) -> Any:

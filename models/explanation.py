@@ -120,7 +120,9 @@ def explain(
         query,
         r_peaks,
         found,
-        evaluate(query, found, noise, settings.real, model, settings.measure),
+        evaluate(
+            query, found, noise, settings.real, model, settings.measure, workers=settings.search.workers
+        ),
         list_edits(query.signal_mv, found.signal_mv, found.mask),
         None if plan is None else _attribute(classifier, query, wanted, plan),
     )

@@ -197,7 +197,9 @@ def test_a_limit_that_is_broken_keeps_the_champion(first: Updated, tmp_path: Pat
     assert {path: text for path, text in study.outputs().items() if path in before} == before
     # What the user has set stays set; but for that everything is as it was.
     assert study.place.params().retrain.judge.limits.ece == 0.0
-    (study.path / "params.yaml").write_bytes((release_folder(study.path, "0001") / "params.yaml").read_bytes())
+    (study.path / "params.yaml").write_bytes(
+        (release_folder(study.path, "0001") / "params.yaml").read_bytes()
+    )
     study.check()
 
 

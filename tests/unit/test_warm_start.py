@@ -18,7 +18,7 @@ from tasks.explained import Sources
 from tasks.learning import LearningData, read_beats
 from tasks.params.selection import SelectionParams
 from tasks.params.train import ArmParams, PresetParams
-from tasks.train import LEARNT, replayed, train
+from tasks.train import LEARNT, Training, replayed, train
 from veribeat.errors import InputError
 
 BACKBONE = "cnn_gru_flow"
@@ -106,7 +106,7 @@ def preset(**values: Any) -> PresetParams:
 
 def trained(sources: Sources, out: Path, arm_params: ArmParams, champion: Path | None, **recipe: Any) -> None:
     out.mkdir()
-    train(sources.ingest, sources.split, out, arm_params, preset(**recipe), FULL, champion=champion)
+    train(Training(sources.ingest, sources.split, arm_params, preset(**recipe), FULL, champion=champion), out)
 
 
 def test_it_begins_at_the_champions_weights_and_keeps_its_normalisation(

@@ -1,6 +1,7 @@
 """How good a counterfactual is: the metrics of [CF] 3.4 and more, for one of them and for all of one query."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,8 +56,8 @@ class RealRecords:
     """Real records to compare counterfactuals with.
 
     `amplitudes` are what they have in each lead, `intervals` between their waves. `of_target` returns, for a label set
-    (5,), the records (N, 1000, 12) in mV that have just these labels; None leaves `nearest_real_mv` out, which saves
-    two fifths of the time.
+    (5,), the records (N, 1000, 12) in mV that have just these labels; None leaves `nearest_real_mv` out: a DTW distance
+    to each of them.
     """
 
     amplitudes: AmplitudeRange
@@ -170,6 +171,7 @@ def evaluate(
     model: BlackBox,
     settings: EvaluationSettings,
     witness: BlackBox | None = None,
+    workers: int = 1,
 ) -> Metrics:
     """The metrics of one counterfactual.
 
@@ -181,6 +183,7 @@ def evaluate(
         model: the classifier.
         settings: how to measure.
         witness: another classifier that is asked what it sees.
+        workers: threads; the result does not depend on their number.
     """
     real_mv = None if real.of_target is None else real.of_target(found.target)
     labels = predict_labels(found.probabilities, model.thresholds)
@@ -194,7 +197,11 @@ def evaluate(
 
     noisy = with_noise(found.signal_mv, settings.noise_levels, noise)
     moved = shifted(found.signal_mv, settings.shifts)
-    of_disturbed = model.labels(np.concatenate([noisy, moved]))
+    with ThreadPoolExecutor(workers) as pool:  # what takes time
+        asked = pool.submit(model.labels, np.concatenate([noisy, moved]))
+        outside = pool.submit(intervals_outside, found.signal_mv, real.intervals)
+        stability = pool.submit(temporal_stability, found.signal_mv, moved, settings.sigma_mv)
+        of_disturbed = asked.result()
     noise_stability = share_kept(labels, of_disturbed[: len(noisy)])
     reached, present = _witnessed(found, witness)
 
@@ -209,7 +216,7 @@ def evaluate(
         rms_sigma=rms / settings.sigma_mv,
         max_abs_mv=float(difference.max()),
         noise_stability=noise_stability,
-        temporal_stability=temporal_stability(found.signal_mv, moved, settings.sigma_mv),
+        temporal_stability=stability.result(),
         shift_kept=share_kept(labels, of_disturbed[len(noisy) :]),
         predicted_margin=float(margins[labels].min()) if labels.any() else np.nan,
         target_margin=target_margin,
@@ -219,7 +226,7 @@ def evaluate(
         joint_jump_mv=joint_jump(found.signal_mv, query.signal_mv, found.mask),
         limb_lead_residual_mv=limb_lead_residual(found.signal_mv),
         share_outside_range=share_outside(found.signal_mv, real.amplitudes),
-        intervals_outside_range=intervals_outside(found.signal_mv, real.intervals),
+        intervals_outside_range=outside.result(),
         nearest_real_mv=nearest_real(found.signal_mv, real_mv),
         witness_reached=reached,
         witness_present=present,

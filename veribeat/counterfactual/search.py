@@ -20,7 +20,7 @@ Where a donor's edits never come to `margin`, half of the most that they come to
 for the last bit of margin would not be sparse.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -88,11 +88,12 @@ def search(
 
     with ThreadPoolExecutor(workers) as pool:
         begun = list(pool.map(begin, order[: settings.donors]))
+        more = _ahead(pool, begin, order[settings.donors :], workers)
         for donor in order[settings.donors :]:
             best = max(begun, key=_merit)
             if best.reached or (best.valid and of_whole[donor] < settings.margin):
                 break
-            begun.append(begin(donor))
+            begun.append(next(more))
         promising = sorted(begun, key=_merit, reverse=True)[: settings.refined]
         refined = list(pool.map(lambda candidate: _refine(candidate, ask()), promising))
     best = max(refined, key=_merit)
@@ -107,6 +108,14 @@ def search(
         len(begun),
         forwards,
     )
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, begin: Callable[[int], "_Candidate"], donors: Sequence[int], workers: int
+) -> "Iterator[_Candidate]":
+    """What comes of each donor, in order; as many at a time as there are workers, whether or not all are asked for."""
+    for first in range(0, len(donors), workers):
+        yield from pool.map(begin, donors[first : first + workers])
 
 
 @dataclass(frozen=True)
