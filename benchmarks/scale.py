@@ -12,14 +12,13 @@ from pathlib import Path
 
 from benchmarks.machine import BUSY, busy_cores, cores, instructions, processor
 from benchmarks.scale_limits import LIMITS
+from benchmarks.scale_million import million_disk_grid, million_grid
 from benchmarks.scale_picture import scale_figure
 from benchmarks.scale_stages import GIB, MOST_SIMULATED, Bench, Ledger, measure_all
 from benchmarks.scale_tables import (
     attributions_grid,
     bytes_grid,
     limit_grid,
-    million_disk_grid,
-    million_grid,
     prototypes_grid,
     rates_grid,
     stages_grid,
@@ -29,6 +28,7 @@ from veribeat.plots.style import SIMULATED_BANNER, save_png
 
 DOCS = Path(__file__).parents[1] / "docs"
 DOCUMENT, PICTURE = "scale.md", "scale.png"
+WITHOUT_BFLOAT16 = " (in float32, because this processor has to emulate the preset's bfloat16)"
 LIBRARIES = ("numba", "numpy", "pandas", "pyarrow", "pytorch-lightning", "torch", "wfdb")
 
 
@@ -47,14 +47,20 @@ def machine_grid() -> Grid:
     return Grid("Machine and versions", ("machine or library", "name or version"), tuple(rows), texts=2)
 
 
-def introduction(sizes: list[int], simulated: int, busy: float) -> str:
+def default_precision() -> str:
+    """That of the preset `fast`, but where the processor has to emulate it: it would take five times as long then."""
+    return "bfloat16" if "AVX512" in instructions() else "float32"
+
+
+def introduction(sizes: list[int], simulated: int, precision: str, busy: float) -> str:
     """What was measured on what; `busy` is the load before the first measurement."""
     copied = [size for size in sizes if size > simulated]
     parts = [
         "Written by `python -m benchmarks.scale FOLDER`. Each stage runs as DVC runs it, as a process of its own in a"
         " workspace, on simulated records. The classifier is `cnn_gru_flow`, trained for one epoch by the preset"
-        " `fast`; its thresholds are then set so that each record is predicted NORM and nothing else, so that the work"
-        " of what follows does not depend on how little was learnt."
+        f" `fast`{'' if precision == 'bfloat16' else WITHOUT_BFLOAT16}; its thresholds are then set so that each record"
+        " is predicted NORM and nothing else, so that the work of what follows does not depend on how little was"
+        " learnt."
     ]
     if copied:
         names = " and ".join(f"{size:,}" for size in copied)
@@ -90,6 +96,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--records", type=int, nargs="+", default=[2000, 20_000, 200_000])
     parser.add_argument("--candidates", type=int, nargs="*", default=[250, 500, 1000])
     parser.add_argument("--simulated", type=int, help="records of the largest cohort that is not of copies")
+    parser.add_argument("--precision", choices=("bfloat16", "float32"), default=default_precision())
     parser.add_argument("--docs", type=Path, default=DOCS, help="where the document goes (default: docs)")
     asked = parser.parse_args(arguments)
     asked.records, asked.candidates = sorted(set(asked.records)), sorted(set(asked.candidates))
@@ -115,12 +122,12 @@ def main() -> None:
     """Measure, print and write."""
     asked = options()
     busy = busy_cores()
-    bench = Bench.at(asked.folder)
+    bench = Bench.at(asked.folder, asked.precision)
     measure_all(bench, asked.records, asked.candidates, asked.simulated)
     for section in sections(bench.ledger):
         for grid in section.grids:
             grid.show(bench.console)
-    text = introduction(asked.records, asked.simulated, busy)
+    text = introduction(asked.records, asked.simulated, asked.precision, busy)
     print(f"Written: {write(bench.ledger, text, asked.docs)}")
 
 

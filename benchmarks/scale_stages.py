@@ -1,4 +1,4 @@
-"""The stages of one cohort after the other, each run and watched as its own process, and what they took, in a ledger."""
+"""The stages of one cohort after the other, each watched as a process of its own, and a ledger of what they took."""
 
 import json
 import os
@@ -28,7 +28,7 @@ MOST_SIMULATED = 20_000
 """Records of the largest cohort that is simulated: it takes 3 ms per record. Larger ones are copies of it."""
 
 ARM, PRESET = "scale", "one_epoch"
-DRAWS, REPLICATES = 10, 5
+DRAWS, REPLICATES = 4, 2
 """Of attributions by the number of records: what grows with records does so whatever the draws."""
 FULL_DRAWS, FULL_REPLICATES = 200, 10
 """Of the smallest cohort's, once more: the settings of params.yaml."""
@@ -100,13 +100,15 @@ class Bench:
     folder: Path
     ledger: Ledger
     console: Console
+    precision: str
+    """Of training."""
 
     @classmethod
-    def at(cls, folder: Path) -> "Bench":
+    def at(cls, folder: Path, precision: str) -> "Bench":
         """That in `folder`, made if need be."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "logs").mkdir(exist_ok=True)
-        return cls(folder.resolve(), Ledger(folder / "ledger.jsonl"), Console())
+        return cls(folder.resolve(), Ledger(folder / f"ledger-{precision}.jsonl"), Console(), precision)
 
     def run(self, name: str, records: int, place: Path, command: Iterable[str], limit: int | None) -> Usage:
         """Run a stage in the folder `place`; ends with the last line of its output when it fails."""
@@ -149,11 +151,11 @@ class Bench:
 
     def workspace(self, records: int, cohort: Path) -> Workspace:
         """The workspace on a cohort."""
-        place = self.folder / f"workspace-{records}"
+        place = self.folder / f"workspace-{records}-{self.precision}"
         if place.exists():
             return Workspace.at(place)
         fast = Workspace(CODE_ROOT).params().presets["fast"]
-        one_epoch = fast.model_copy(update={"max_epochs": 1}).model_dump_json()
+        one_epoch = fast.model_copy(update={"max_epochs": 1, "precision": self.precision}).model_dump_json()
         return create_workspace(
             place,
             cohort,

@@ -9,14 +9,13 @@ import pytest
 from benchmarks import scale
 from benchmarks.process_memory import Usage
 from benchmarks.scale_cohort import copy_cohort, numbered, size_of
+from benchmarks.scale_million import million_grid, seconds_per_draw
 from benchmarks.scale_stages import GIB, LIMIT, Ledger, Measured
 from benchmarks.scale_tables import (
     Line,
     limit_grid,
-    million_grid,
     prototypes_grid,
     rates_grid,
-    seconds_per_draw,
 )
 from flows.synthetic import write_cohort
 from tasks.ingest import ingest
@@ -37,7 +36,7 @@ def measured_ledger(file: Path) -> Ledger:
             ledger.add(Measured(stage, records, items, taken, {"signals.npy": 24_000 * records}))
         sizes = {"records100": 26_000 * records, "on disk": 28_672 * records, "ptbxl_database.csv": 300}
         ledger.add(Measured("source", records, records, usage(0, 0), sizes))
-    ledger.add(Measured("attribute-full", 2000, 200, usage(12 + 200 * 190 * 0.002, 2)))
+    ledger.add(Measured("attribute-full", 2000, 200, usage(12 + 200 * 196 * 0.002, 2)))
     for candidates, seconds in ((250, 20.0), (500, 60.0)):
         ledger.add(Measured("prototypes", 20_000, candidates, usage(seconds, 1)))
     return ledger
@@ -88,7 +87,7 @@ def test_slopes_and_a_million(ledger: Ledger):
     hours = {row[0]: row[1:] for row in million.rows}
     assert hours["train"] == ("0.281", "98.7")  # 10 s and 1,000 s; 1 and 1,000,000 / 10,240 GiB
     assert seconds_per_draw(ledger) == pytest.approx(0.002)
-    assert hours["attribute, 200 draws"][0] == "10.8"  # 0.281 and 100,000 records x 190 x 2 ms
+    assert hours["attribute, 200 draws"][0] == "11.2"  # 0.281 and 100,000 records x 196 x 2 ms
     assert "Not measured" in million.note
 
 
@@ -107,7 +106,9 @@ def test_one_size_has_no_slope(tmp_path: Path):
     assert million_grid(ledger) is None
 
 
-@pytest.mark.parametrize(("gib", "beyond", "answer"), [(7.9, False, "yes"), (8.2, True, "no: it was stopped")])
+@pytest.mark.parametrize(
+    ("gib", "beyond", "answer"), [(7.9, False, "yes"), (8.2, True, "no: it was stopped")]
+)
 def test_the_limit_is_answered_with_yes_or_no(tmp_path: Path, gib: float, beyond: bool, answer: str):
     ledger = Ledger(tmp_path / "ledger.jsonl")
     ledger.add(Measured("train", 20_000, 14_000, usage(1, 1)))
@@ -123,11 +124,13 @@ def test_the_limit_is_answered_with_yes_or_no(tmp_path: Path, gib: float, beyond
 def test_the_page_is_written_with_its_figure(ledger: Ledger, tmp_path: Path):
     asked = scale.options([str(tmp_path), "--records", "20000", "2000"])
     assert asked.records == [2000, 20_000]
-    text = scale.introduction([2000, 20_000, 200_000], asked.simulated, busy=0.1)
+    text = scale.introduction([2000, 20_000, 200_000], asked.simulated, "float32", busy=0.1)
     document = scale.write(ledger, text, tmp_path / "docs")
     written = document.read_text()
     assert "copies of the 20,000" in written
     assert "do not hold" not in written
+    assert "in float32" in written
+    assert "in float32" not in scale.introduction([2000], 2000, "bfloat16", busy=2.0)
     assert all(f"## {title}" in written for title in ("Memory", "Growth", "Disk", "Limits"))
     assert (tmp_path / "docs" / "scale.png").stat().st_size > 1000
 
