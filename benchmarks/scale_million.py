@@ -1,10 +1,21 @@
 """What a million records would need, by what was measured of fewer."""
 
 from benchmarks.scale_stages import DRAWS, FULL_DRAWS, Ledger
-from benchmarks.scale_tables import STAGES, gib, growth_line, peak_kept, processor_seconds
+from benchmarks.scale_tables import (
+    STAGES,
+    gib,
+    growth_line,
+    pairs,
+    peak_kept,
+    processor_seconds,
+    seconds_per_pair,
+)
 from benchmarks.tables import Grid, significant
+from veribeat.conventions import SUPERCLASSES
 
 MILLION = 1_000_000
+CANDIDATES = 1000
+"""Of each superclass, as `prototypes.most_candidates` may ask for."""
 
 
 def seconds_per_draw(ledger: Ledger) -> float | None:
@@ -20,7 +31,7 @@ def seconds_per_draw(ledger: Ledger) -> float | None:
 def million_grid(ledger: Ledger) -> Grid | None:
     """Extrapolated to a million records; None where fewer than two sizes were measured."""
     rows = []
-    for stage in STAGES:
+    for stage in STAGES[1:]:  # real records need no simulation
         entries = ledger.of(stage)
         time, memory = growth_line(entries, processor_seconds), growth_line(entries, peak_kept)
         if time is None or memory is None:
@@ -37,6 +48,11 @@ def million_grid(ledger: Ledger) -> Grid | None:
             pool = MILLION * entries[-1].items / entries[-1].records
             full = time.at(MILLION) + pool * (FULL_DRAWS - DRAWS) * per_draw
             rows.append((f"attribute, {FULL_DRAWS} draws", significant(full / 3600), gib(memory.at(MILLION))))
+    per_pair = seconds_per_pair(ledger)
+    if per_pair is not None:
+        distances = len(SUPERCLASSES) * pairs(CANDIDATES) * per_pair
+        name = f"prototypes, {CANDIDATES:,} candidates of each superclass"
+        rows.append((name, significant(distances / 3600), ""))
     return Grid(
         "A million records, extrapolated",
         ("stage", "processor hours", "peak, GiB"),
@@ -44,6 +60,7 @@ def million_grid(ledger: Ledger) -> Grid | None:
         "Not measured. y(1,000,000) = y(b) + (1,000,000 - b) (y(b) - y(a)) / (b - a), where a and b are the two largest"
         f" sizes that were measured, and y is processor time or peak memory. With {FULL_DRAWS} draws: that, and the"
         f" records of the pool times {FULL_DRAWS - DRAWS} draws times what a draw more took in the smallest cohort."
+        " Prototypes: pairs times what a pair more took; the predictions that choose the candidates come on top."
         " Training: one epoch; `fast` has 16. Stages that work on several cores at a time take that much less of wall"
         " time.",
     )

@@ -254,6 +254,12 @@ def measure_all(bench: Bench, sizes: list[int], candidates: list[int], simulated
         workspace = bench.workspace(records, cohort)
         for name in ("ingest", "split", f"train-{ARM}", f"calibrate-{ARM}"):
             bench.measure(workspace, name, records)
+            done = bench.ledger.find(name.partition("-")[0], records)
+            if done is not None and done.usage.beyond_limit:
+                bench.console.print(
+                    f"{name} was stopped beyond {LIMIT // GIB} GiB: nothing after it is measured"
+                )
+                return
         set_one_class(workspace)
         bench.measure(workspace, "attribute", records)
         if records == sizes[0]:

@@ -66,18 +66,16 @@ def peak_kept(entry: Measured) -> float:
 def limit_grid(ledger: Ledger) -> Grid:
     """Whether the stages that have a limit stayed within it, at the largest size."""
     rows = []
+    records = max(entry.records for entry in ledger.entries)
     for stage in LIMITED:
-        largest = ledger.of(stage)[-1]
+        name = "train, one epoch" if stage == "train" else stage
+        largest = ledger.find(stage, records)
+        if largest is None:
+            rows.append((name, "not run", f"{records:,}", "", ""))
+            continue
         usage = largest.usage
-        rows.append(
-            (
-                "train, one epoch" if stage == "train" else stage,
-                "no: it was stopped" if usage.beyond_limit else "yes" if usage.peak_kept <= LIMIT else "no",
-                f"{largest.records:,}",
-                gib(usage.peak_kept),
-                gib(usage.peak_resident),
-            )
-        )
+        answer = "no: it was stopped" if usage.beyond_limit else "yes" if usage.peak_kept <= LIMIT else "no"
+        rows.append((name, answer, f"{records:,}", gib(usage.peak_kept), gib(usage.peak_resident)))
     return Grid(
         f"Within {LIMIT // GIB} GiB",
         ("stage", f"within {LIMIT // GIB} GiB", "records", "peak, GiB", "peak with mapped files, GiB"),
@@ -225,6 +223,16 @@ def prototypes_grid(ledger: Ledger) -> Grid:
         " every row; embeddings and clusters grow, too.",
         texts=0,
     )
+
+
+def seconds_per_pair(ledger: Ledger) -> float | None:
+    """Processor seconds of a pair more, by the two largest numbers of candidates."""
+    entries = ledger.of("prototypes")[-2:]
+    if len(entries) < 2:
+        return None
+    fewer, more = entries
+    used = more.usage.processor_seconds - fewer.usage.processor_seconds
+    return used / (pairs(more.items) - pairs(fewer.items))
 
 
 def pairs(candidates: int) -> int:

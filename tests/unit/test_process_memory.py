@@ -4,9 +4,11 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.process_memory import Reading, memory_of, processes_of, reading_of, session_of, watched
+from tasks.ingest import copy_rows, new_signals
 
 MIB = 2**20
 
@@ -68,3 +70,25 @@ def test_output_and_failures_are_kept(tmp_path: Path):
     usage = watched(python("print('so'); raise SystemExit(3)"), tmp_path, tmp_path / "log")
     assert usage.returncode == 3
     assert (tmp_path / "log").read_text() == "so\n"
+
+
+def test_copied_signals_do_not_stay_mapped(tmp_path: Path):
+    signals = new_signals(tmp_path / "all.npy", 3000)
+    signals[:] = np.random.default_rng(0).integers(-900, 900, signals.shape)
+    kept = np.delete(np.arange(3000), [0, 17, 255, 256, 2999])
+    expected = signals[kept]
+    del signals
+    before = memory_of([os.getpid()]).mapped
+    largest = 0
+
+    class Rows(np.ndarray):
+        """Rows that look at this process's memory each time some are taken."""
+
+        def __getitem__(self, places):
+            nonlocal largest
+            largest = max(largest, memory_of([os.getpid()]).mapped)
+            return np.asarray(super().__getitem__(places))
+
+    copy_rows(tmp_path / "all.npy", kept.view(Rows), tmp_path / "kept.npy")
+    assert np.array_equal(np.load(tmp_path / "kept.npy"), expected)
+    assert largest - before < 40_000_000, "of 144 MB"
