@@ -4,6 +4,7 @@ Anonymous and shared memory must stay in memory (there may be no swap); pages of
 dropped whenever others need the room, so they are counted apart.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 PROC = Path("/proc")
 SECONDS_BETWEEN_SAMPLES = 0.05
 KB = 1024
+PR_SET_PDEATHSIG = 1
+"""Of prctl(2): which signal a process gets when the one that started it has ended."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def watched(
     """Run a command to its end, its output in the file `log`, and sample its memory.
 
     Beyond `limit` bytes of what the kernel cannot drop, it is killed with all that it started: so are they when this
-    process is interrupted.
+    process is interrupted. When this process is killed, so is the command.
     """
     peak_kept = peak_resident = most = 0
     beyond = False
@@ -125,6 +128,7 @@ def watched(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
         try:
             while True:
@@ -158,3 +162,8 @@ def watched(
         process.returncode,
         beyond,
     )
+
+
+def _end_with_parent() -> None:
+    """A session of its own does not end with ours: a stage that goes on would be in the way of the next run."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -28,16 +28,26 @@ def scale_figure(ledger: Ledger, banner: str | None) -> Figure:
         candidates = [entry.items for entry in entries]
         _line(prototypes_time, candidates, entries, _seconds, COLOURS[0], "o", None)
         _line(prototypes_memory, candidates, entries, _gib, COLOURS[0], "o", None)
-        for axes in (time, memory, prototypes_time, prototypes_memory):
+        sizes = sorted({entry.records for stage in STAGES for entry in ledger.of(stage)})
+        for axes, ticks in (
+            (time, sizes),
+            (memory, sizes),
+            (prototypes_time, candidates),
+            (prototypes_memory, candidates),
+        ):
             logarithmic(axes)
+            low, high = axes.get_ylim()
+            axes.set_ylim(low / 1.5, high * 1.5)  # what hardly grows must not look as if it did
+            axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+            axes.xaxis.minorticks_off()
         time.set(xlabel="records", ylabel="processor s", title="Time of stages")
         memory.set(xlabel="records", ylabel="peak, GiB, without mapped files", title="Memory of stages")
         prototypes_time.set(xlabel="candidates", ylabel="processor s", title="Time of prototypes")
         prototypes_memory.set(
             xlabel="candidates", ylabel="peak, GiB, without mapped files", title="Memory of prototypes"
         )
-        time.legend()
-        memory.legend()
+        handles, labels = memory.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
         add_banner(figure, banner)
     return figure
 

@@ -188,7 +188,7 @@ def prototypes_grid(ledger: Ledger) -> Grid:
     """Prototypes by the number of candidates."""
     rows = []
     entries = ledger.of("prototypes")
-    for before, entry in zip([None, *entries[:-1]], entries, strict=True):
+    for before, entry in zip([None, *entries], entries, strict=False):
         usage, more = entry.usage, pairs(entry.items) - (pairs(before.items) if before else 0)
         taken = usage.seconds - before.usage.seconds if before else None
         used = usage.processor_seconds - before.usage.processor_seconds if before else None

@@ -103,7 +103,7 @@ def test_a_pair_more_takes_the_difference(ledger: Ledger):
 def test_one_size_has_no_slope(tmp_path: Path):
     ledger = Ledger(tmp_path / "ledger.jsonl")
     ledger.add(Measured("ingest", 2000, 2000, usage(1, 1)))
-    assert rates_grid(ledger).rows == ()
+    assert rates_grid(ledger).rows == prototypes_grid(ledger).rows == ()
     assert million_grid(ledger) is None
 
 
