@@ -4,20 +4,16 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from benchmarks.attribution_peers import Curve
+from benchmarks.axes import MARKERS, PLAIN, logarithmic
 from benchmarks.dtw_peers import MEASURES, OURS, Line
 from benchmarks.growth import Growth
 from benchmarks.tables import significant
 from veribeat.plots.style import GREY, SUPERCLASS_COLOURS, add_banner, drawing, new_figure
 
 BLUE, RED, GREEN, PURPLE, _ = SUPERCLASS_COLOURS.values()
-MARKERS = "osD^"
 BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
-BETWEEN = FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
-"""Of the small ticks of a logarithmic axis only 2 and 5 have room."""
 
 
 def peers_figure(lines: Sequence[Line], curves: Sequence[Curve], banner: str | None) -> Figure:
@@ -28,7 +24,7 @@ def peers_figure(lines: Sequence[Line], curves: Sequence[Curve], banner: str | N
         _bars(left, lines)
         for curve, marker, colour in zip(curves, MARKERS, (BLUE, GREEN, RED, PURPLE), strict=True):
             right.plot(curve.seconds, curve.errors, marker=marker, color=colour, label=curve.name)
-        _logarithmic(right)
+        logarithmic(right)
         right.set(xlabel="s per record and logit", ylabel="relative error", title="Attributions")
         right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
         add_banner(figure, banner)
@@ -41,7 +37,7 @@ def growth_figure(growth: Growth, banner: str | None) -> Figure:
         figure = new_figure(11, 3.2)
         records, prototypes, length = figure.subplots(1, 3)
         _line(records, growth.dtw, BLUE, "o", None)
-        _logarithmic(records)
+        logarithmic(records)
         records.set_xticks(list(growth.dtw), minor=False)
         records.xaxis.minorticks_off()
         records.set(xlabel="records, all against all", ylabel="ms", title="DTW")
@@ -88,12 +84,3 @@ def _bars(axes: Axes, lines: Sequence[Line]) -> None:
 
 def _line(axes: Axes, times: Mapping[int, float], colour: str, marker: str, label: str | None) -> None:
     axes.plot(list(times), [1000 * each for each in times.values()], marker=marker, color=colour, label=label)
-
-
-def _logarithmic(axes: Axes) -> None:
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PLAIN)
-        axis.set_minor_formatter(BETWEEN)
-    axes.tick_params(which="minor", labelsize=7)

@@ -47,7 +47,7 @@ class AttributeWorker:
         predicted = explained.predicted_labels(rows)
         ecg_ids = explained.ecg_ids(rows)
         model = explained.classifier.backbone
-        background = make_background(model, explained.signals_mv(explained.rows("background")), LARGEST_BATCH)
+        background = make_background(model, explained.stored_mv("background"), LARGEST_BATCH)
         settings = self.params.settings()
 
         def attribute(item: int) -> NDArray[np.void]:

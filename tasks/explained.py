@@ -25,7 +25,7 @@ from veribeat.conventions import SUPERCLASSES
 from veribeat.errors import InputError
 from veribeat.metrics.thresholds import predict_labels
 from veribeat.prototypes.candidates import are_candidates
-from veribeat.signal.stored_units import from_units
+from veribeat.signal.stored_units import StoredMillivolts, from_units
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,10 @@ class Explained:
     def signals_mv(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Signals (len(rows), 1000, 12) in mV."""
         return from_units(self.signals[rows])
+
+    def stored_mv(self, role: str) -> StoredMillivolts:
+        """Signals of the records with `role` in mV, of which only those that are asked for are in memory."""
+        return StoredMillivolts(self.signals, self.rows(role))
 
     def true_labels(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Label sets (len(rows), 5) as recorded."""

@@ -239,11 +239,12 @@ def new_signals(path: Path, records: int) -> np.memmap:
 
 def copy_rows(scratch: Path, rows: np.ndarray, target: Path) -> None:
     """Copy the given rows of the scratch array into a new array file, a chunk at a time."""
-    signals = np.load(scratch, mmap_mode="r")
-    kept = new_signals(target, len(rows))
+    new_signals(target, len(rows))
     for first in range(0, len(rows), CHUNK):
+        # Mapped anew for each chunk: what was copied no longer counts as this process's memory.
+        signals, kept = np.load(scratch, mmap_mode="r"), np.lib.format.open_memmap(target, mode="r+")
         kept[first : first + CHUNK] = signals[rows[first : first + CHUNK]]
-    kept.flush()
+    np.lib.format.open_memmap(target, mode="r+").flush()
 
 
 def write_records(records: pd.DataFrame, path: Path) -> None:

@@ -231,7 +231,7 @@ def _attribution(
 ) -> NDArray[np.float32]:
     """Attributions (1000, 12) of one logit of a counterfactual, with the draws of its query."""
     model = explained.classifier.backbone
-    background = make_background(model, explained.signals_mv(explained.rows("background")), LARGEST_BATCH)
+    background = make_background(model, explained.stored_mv("background"), LARGEST_BATCH)
     settings, seed = without_shap(params.settings()), (params.seed, ecg_id)
     classes = [SUPERCLASSES.index(superclass)]
     (values,) = attribute_record(model, signal_mv, background, classes, settings, seed).values

@@ -8,6 +8,7 @@ from veribeat.attribution.base import make_background
 from veribeat.attribution.draws import Draws, make_draws
 from veribeat.attribution.expected_gradients import expected_gradients
 from veribeat.errors import InputError
+from veribeat.signal.stored_units import StoredMillivolts, from_units
 
 
 class Polynomial(nn.Module):
@@ -150,3 +151,20 @@ def test_a_background_has_the_logits_of_its_records_whatever_is_left_for_the_las
     signals = signals_of(10)
     background = make_background(model, signals, 4)
     torch.testing.assert_close(torch.from_numpy(background.logits), model(torch.from_numpy(signals)).detach())
+
+
+def test_a_background_that_stays_on_the_disk_gives_the_same_bytes(tmp_path):
+    model = Polynomial().eval()
+    units = np.random.default_rng(5).integers(-900, 900, (40, 50, 12)).astype(np.int16)
+    np.save(tmp_path / "units.npy", units)
+    rows = np.array([3, 8, 9, 17, 30, 31, 39])
+    stored = StoredMillivolts(np.load(tmp_path / "units.npy", mmap_mode="r"), rows)
+    draws = make_draws(8, 4, len(rows), "stratified", (1, 2))
+    lazy, whole = make_background(model, stored, 3), make_background(model, from_units(units[rows]), 3)
+    assert lazy.logits.tobytes() == whole.logits.tobytes()
+    assert lazy.mean_mv.tobytes() == whole.mean_mv.tobytes()
+    assert lazy.whole_mv().tobytes() == whole.whole_mv().tobytes()
+    (signal,) = signals_of(1, seed=9)
+    first, second = (expected_gradients(model, signal, each, [0, 1], draws, 4) for each in (lazy, whole))
+    assert first.values.tobytes() == second.values.tobytes()
+    assert first.baseline_logits.tobytes() == second.baseline_logits.tobytes()

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+from veribeat.attribution import importance
 from veribeat.attribution.importance import lead_shares
 from veribeat.conventions import LEADS
 from veribeat.plots.lead_importance import lead_importance_chart
@@ -33,6 +34,13 @@ def test_a_row_of_zeros_has_no_shares():
     assert np.isnan(shares[0]).all()
     assert not np.isnan(shares[1]).any()
     assert lead_shares(values[:0]).shape == (0, 12)
+
+
+def test_shares_do_not_depend_on_how_many_rows_are_taken_at_a_time(monkeypatch):
+    values = np.random.default_rng(0).normal(size=(23, 1000, 12)).astype(np.float32)
+    at_once = lead_shares(values)
+    monkeypatch.setattr(importance, "ROWS_AT_A_TIME", 5)
+    assert lead_shares(values).tobytes() == at_once.tobytes()
 
 
 def test_bars_are_the_shares_in_percent_in_the_colours_of_their_classes():

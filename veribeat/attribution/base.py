@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from veribeat.signal.stored_units import StoredMillivolts
+
 LARGEST_BATCH = 100
 """Points per forward pass: the fastest for `cnn_gru_flow`."""
 
@@ -46,21 +48,28 @@ class Attribution:
 class Background:
     """The records that a record is compared with."""
 
-    signals_mv: NDArray[np.float32]
+    signals_mv: NDArray[np.float32] | StoredMillivolts
     """(M, 1000, 12)."""
     logits: NDArray[np.float32]
     """(M, classes); NaN where `make_background` was not asked for them."""
 
+    def whole_mv(self) -> NDArray[np.float32]:
+        """All records (M, 1000, 12), in memory."""
+        return self.signals_mv if isinstance(self.signals_mv, np.ndarray) else self.signals_mv[:]
+
     @cached_property
     def mean_mv(self) -> NDArray[np.float32]:
         """(1000, 12), the mean over the records."""
-        mean: NDArray[np.float32] = self.signals_mv.mean(axis=0, dtype=np.float64).astype(np.float32)
+        mean: NDArray[np.float32] = self.whole_mv().mean(axis=0, dtype=np.float64).astype(np.float32)
         return mean
 
 
 @torch.no_grad()
 def make_background(
-    model: nn.Module, signals_mv: NDArray[np.float32], batch: int, rows: NDArray[np.int64] | None = None
+    model: nn.Module,
+    signals_mv: NDArray[np.float32] | StoredMillivolts,
+    batch: int,
+    rows: NDArray[np.int64] | None = None,
 ) -> Background:
     """`signals_mv` (M, 1000, 12) with the logits that `model`, in evaluation mode, gives them, `batch` at a time.
 
@@ -78,7 +87,9 @@ def make_background(
     return Background(signals_mv, logits)
 
 
-def _logits(model: nn.Module, signals_mv: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
+def _logits(
+    model: nn.Module, signals_mv: NDArray[np.float32] | StoredMillivolts, batch: int
+) -> NDArray[np.float32]:
     starts = range(
         0, max(len(signals_mv), 1), batch
     )  # without records, too, the number of classes is the model's

@@ -54,7 +54,7 @@ def shap_gradients(
             "shap cannot take stratified or antithetic draws: choose 'random' sampling, or 'expected_gradients'."
         )
     signal = torch.from_numpy(signal_mv)[None]
-    signals = torch.from_numpy(background.signals_mv)
+    signals = torch.from_numpy(background.whole_mv())
     count = len(draws.alphas)
     values = np.empty((len(classes), *signal_mv.shape))
     variances = np.empty_like(values)

@@ -1,5 +1,7 @@
 """Signals as files hold them: int16, 1000 units per millivolt."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,5 +22,21 @@ def to_units(signals_mv: NDArray[np.floating]) -> NDArray[np.int16]:
 
 def from_units(units: NDArray[np.int16]) -> NDArray[np.float32]:
     """Signals in int16 units to float32 mV; `to_units` gives the same units back."""
-    signals: NDArray[np.float32] = units.astype(np.float32) / np.float32(UNITS_PER_MV)
+    signals: NDArray[np.float32] = units.astype(np.float32)
+    signals /= np.float32(UNITS_PER_MV)  # in place: a cohort need not be there twice
     return signals
+
+
+@dataclass(frozen=True)
+class StoredMillivolts:
+    """Records of a stored cohort in mV, converted when they are asked for: a memory map stays on the disk."""
+
+    units: NDArray[np.int16]  # (N, 1000, 12)
+    rows: NDArray[np.integer]  # (M,) positions in `units`
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, places: slice | NDArray[np.integer]) -> NDArray[np.float32]:
+        """Records at `places` among the M: (k, 1000, 12)."""
+        return from_units(self.units[self.rows[places]])

@@ -91,12 +91,13 @@ def simulate_cohort(records: int, seed: int, wrong_label_share: float, noise: fl
     findings = _draw_findings(targets, generator(seed, Stream.FINDINGS))
     rhythm = _rhythm(findings, targets, demography, seed)
     levels = draw_levels(records, noise, generator(seed, Stream.NOISE_LEVELS))
-    signals, axis = _signals(patient, findings, demography, rhythm, levels, seed)
+    place = np.argsort(chronological)  # of each record: signals are written there, not moved there later
+    signals, axis = _signals(patient, findings, demography, rhythm, levels, seed, place)
     table = database_table(
         patient, fold, given, demography, findings, rhythm, levels, axis, generator(seed, Stream.TABLE)
     )
     truth = truth_table(true, given, findings, rhythm, levels)
-    return Cohort(signals[chronological], *_numbered(table, truth, chronological))
+    return Cohort(signals, *_numbered(table, truth, chronological))
 
 
 def _check(records: int, seed: int, wrong_label_share: float, noise: float) -> None:
@@ -135,8 +136,9 @@ def _signals(
     rhythm: Rhythm,
     levels: NoiseLevels,
     seed: int,
+    place: IntArray,
 ) -> tuple[NDArray[np.int16], FloatArray]:
-    """Return int16 (N, 1000, 12) and the frontal axis (N,) in degrees."""
+    """Return int16 (N, 1000, 12), record i at `place[i]`, and the frontal axis (N,) in degrees, in the given order."""
     n = patient.size
     rng = generator(seed, Stream.HEARTS)
     age, female = demography.true_age, demography.sex.astype(np.float64)
@@ -155,7 +157,7 @@ def _signals(
         leads += fibrillation_waves(np.flatnonzero(rhythm.fibrillating[rows]), rows.stop - start, block_rng)
         leads += draw_noise(levels, rows, rhythm.breathing_hz, block_rng)
         # rounded before III and the augmented leads are derived: III = II - I then holds to the unit
-        signals[rows] = np.rint(twelve_leads(np.rint(leads * UNITS_PER_MV))).astype(np.int16)
+        signals[place[rows]] = np.rint(twelve_leads(np.rint(leads * UNITS_PER_MV))).astype(np.int16)
     return signals, frontal_axis(amplitude, waves.before)
 
 
