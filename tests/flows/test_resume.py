@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import time
 
+import psutil
 import pytest
 from checkout import Checkout
 
@@ -32,16 +34,35 @@ def _outputs(checkout: Checkout) -> dict[str, bytes]:
     return {name: (checkout.path / "out/train-baseline" / name).read_bytes() for name in OUTPUTS}
 
 
-def test_a_killed_training_goes_on_to_the_same_bytes(done: Checkout) -> None:
+def _trainings(checkout: Checkout) -> list[int]:
+    """Processes that train in this checkout."""
+    found = []
+    for process in psutil.process_iter(["pid", "cwd", "cmdline"]):
+        if process.info["cwd"] == str(checkout.path) and "tasks.train" in (process.info["cmdline"] or ()):
+            found.append(process.info["pid"])
+    return found
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_a_killed_training_goes_on_to_the_same_bytes(done: Checkout, devices: int) -> None:
     done.set_params(
-        "presets.short.max_epochs=5", "presets.short.schedule=one_cycle", "presets.short.precision=bfloat16"
+        "presets.short.max_epochs=5",
+        "presets.short.schedule=one_cycle",
+        "presets.short.precision=bfloat16",
+        "presets.short.learning_rate=0.01",
+        f"train.devices={devices}",
     )
-    _train(done)
+    said = _train(done)
+    assert said.count("epoch    4") == 1  # of several processes one speaks
     undisturbed = _outputs(done)
     scratch = done.path / "scratch"
     assert not list(scratch.glob("*.resume*")), "a finished training would be gone on from"
 
     _train_until(done, "epoch    2")
+    ends = time.monotonic() + 60
+    while _trainings(done):
+        assert time.monotonic() < ends, "a process has outlived the one that started it"
+        time.sleep(0.2)
     assert _outputs(done) == undisturbed  # the kill left the former outputs alone
     again = _train(done)
     assert "going on after epoch" in again
