@@ -34,6 +34,9 @@ AT_ONCE = 2
 SECONDS_WITHOUT_WORKERS = 60.0
 """How long a run waits for a first worker, and goes on when the last one has gone."""
 
+SILENT = logging.CRITICAL
+"""Of Dask's own logs: what matters in them is an exception here, or the line below about a worker that has gone."""
+
 NUMERIC = ("h5py", "neurokit2", "numba", "numpy", "pandas", "scikit-learn", "scipy", "torch")
 """Packages whose versions results may depend on."""
 
@@ -94,9 +97,13 @@ def _rows(client: Any, order: Order, items: Sequence[int], label: str) -> Rows:
     from distributed import wait
 
     waiting, running = iter(items), dict[Any, int]()
+    workers: set[str] = set()
     while True:
-        workers = len(client.nthreads())  # which may come and go
-        for item in islice(waiting, max(0, AT_ONCE * max(1, workers) - len(running))):
+        before, workers = workers, set(client.nthreads())  # which may come and go
+        for address in sorted(before - workers):
+            text = f"{label}: the Dask worker {address} has gone; others do its items again"
+            print(text, file=sys.stderr, flush=True)
+        for item in islice(waiting, max(0, AT_ONCE * max(1, len(workers)) - len(running))):
             running[client.submit(_work_on, order, item, key=f"{label}-{item}-{order.run}")] = item
         if not running:
             return
@@ -122,7 +129,7 @@ def _connected(workers: int) -> Iterator[Any]:
         raise InputError(
             "'runner' is dask, but Dask is not installed: pip install 'veribeat[dask]', or set it to local."
         ) from error
-    logging.getLogger("distributed").setLevel(logging.WARNING)
+    logging.getLogger("distributed").setLevel(SILENT)
     with ExitStack() as stack:
         if any(dask.config.get(key, None) for key in ("scheduler-address", "scheduler-file")):
             yield stack.enter_context(_client_elsewhere())
@@ -135,10 +142,11 @@ def _connected(workers: int) -> Iterator[Any]:
                 scheduler_kwargs={
                     "dashboard_address": "127.0.0.1:0"
                 },  # of its health page; else 8787, or a warning
+                silence_logs=SILENT,
                 security=True,  # without it other users of this machine could run code through the open port
             )
             stack.enter_context(cluster)
-            yield stack.enter_context(distributed.Client(cluster, set_as_default=False))
+            yield stack.enter_context(distributed.Client(cluster))
 
 
 def _client_elsewhere() -> Any:
@@ -148,7 +156,7 @@ def _client_elsewhere() -> Any:
 
     address = dask.config.get("scheduler-address", None) or dask.config.get("scheduler-file")
     try:
-        client = Client(set_as_default=False)
+        client = Client()
     except (OSError, ValueError) as error:  # a TimeoutError is an OSError
         raise InputError(
             f"Dask's scheduler at {address} cannot be reached: start it ('dask scheduler'), or set"
