@@ -10,11 +10,11 @@ import os
 import pickle
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -99,7 +99,7 @@ def _rows(client: Any, order: Order, items: Sequence[int], label: str) -> Rows:
     waiting, running = iter(items), dict[Any, int]()
     workers: set[str] = set()
     while True:
-        before, workers = workers, set(client.nthreads())  # which may come and go
+        before, workers = workers, _workers(client)  # which may come and go
         for address in sorted(before - workers):
             text = f"{label}: the Dask worker {address} has gone; others do its items again"
             print(text, file=sys.stderr, flush=True)
@@ -107,16 +107,31 @@ def _rows(client: Any, order: Order, items: Sequence[int], label: str) -> Rows:
             running[client.submit(_work_on, order, item, key=f"{label}-{item}-{order.run}")] = item
         if not running:
             return
+        first = partial(wait, list(running), return_when="FIRST_COMPLETED")
+        for future in _patiently(client, first, label).done:
+            if future.status == "error":
+                future.result()  # raises what the worker has raised
+            yield running.pop(future), _patiently(client, future.result, label)
+
+
+def _patiently(client: Any, call: Callable[..., Any], label: str) -> Any:
+    """What `call` returns, however long it takes while there are workers: what it asks for may have gone with one."""
+    while True:
         try:
-            done = wait(list(running), timeout=SECONDS_WITHOUT_WORKERS, return_when="FIRST_COMPLETED").done
+            return call(timeout=SECONDS_WITHOUT_WORKERS)
         except TimeoutError as error:
-            if not client.nthreads():
+            if not _workers(client):
                 raise InputError(
                     f"{label}: no Dask worker is left: start some and run again, and finished items are kept."
                 ) from error
-            continue  # a long item
-        for future in done:
-            yield running.pop(future), future.result()
+
+
+def _workers(client: Any) -> set[str]:
+    """Addresses of the workers; raises CancelledError, as what is asked of a lost scheduler does elsewhere."""
+    try:
+        return set(client.nthreads())
+    except OSError as error:
+        raise CancelledError from error
 
 
 @contextmanager

@@ -287,3 +287,33 @@ def test_workers_end_with_the_stage(how: signal.Signals, tmp_path: Path) -> None
     errors = process.communicate()[1]
     if how == signal.SIGINT:
         assert errors == ""
+
+
+@pytest.mark.parametrize(
+    ("lost", "words"),
+    [
+        ("scheduler", r"^test: the connection to Dask's scheduler was lost: run again, and finished"),
+        ("workers", r"^test: no Dask worker is left: start some and run again, and finished"),
+    ],
+)
+def test_what_is_lost_in_mid_run_ends_it(
+    lost: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_runner, "SECONDS_WITHOUT_WORKERS", 1.0)
+    (tmp_path / "state").touch()
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
+        ) as made,
+        dask.config.set(
+            {"scheduler-address": made.scheduler_address, "distributed.comm.timeouts.connect": "1s"}
+        ),
+    ):
+        rows = dask_runner.rows_by_dask(Counting(tmp_path), [0, 2, 3, 4, 5, 6], tmp_path / "state", 1, "test")
+        next(rows)
+        if lost == "scheduler":
+            made.close()
+        else:
+            made.scale(0)
+        with pytest.raises(InputError, match=words):
+            list(rows)
