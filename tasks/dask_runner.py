@@ -37,6 +37,9 @@ SECONDS_WITHOUT_WORKERS = 60.0
 SILENT = logging.CRITICAL
 """Of Dask's own logs: what matters in them is an exception here, or the line below about a worker that has gone."""
 
+NOT_UNDERSTOOD = "Error during deserialization"
+"""How the words begin of the RuntimeError of a scheduler that cannot import this module."""
+
 NUMERIC = ("h5py", "neurokit2", "numba", "numpy", "pandas", "scikit-learn", "scipy", "torch")
 """Packages whose versions results may depend on."""
 
@@ -86,10 +89,12 @@ def rows_by_dask(worker: Worker, items: Sequence[int], file: Path, workers: int,
             raise InputError(
                 f"{label}: the connection to Dask's scheduler was lost: run again, and finished items are kept."
             ) from error
-        except ImportError as error:
+        except (ImportError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and NOT_UNDERSTOOD not in str(error):
+                raise
             raise InputError(
-                f"{label}: a Dask worker cannot import what it is to run ({error}): start the workers in the"
-                " environment of this process."
+                f"{label}: Dask's scheduler or workers cannot import what is to be run: start them in the environment"
+                " of this process, with the same code."
             ) from error
 
 
@@ -154,9 +159,8 @@ def _connected(workers: int) -> Iterator[Any]:
                 threads_per_worker=1,
                 memory_limit=None,  # as without Dask, which would pause and end workers for their size
                 dashboard_address=None,
-                scheduler_kwargs={
-                    "dashboard_address": "127.0.0.1:0"
-                },  # of its health page; else 8787, or a warning
+                # The scheduler has a page all the same: on any free port, not on 8787 or with a warning.
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 silence_logs=SILENT,
                 security=True,  # without it other users of this machine could run code through the open port
             )
@@ -191,12 +195,13 @@ def likeness() -> dict[str, str]:
     """What results may depend on besides their inputs, by name: interpreter, packages, instruction set and code."""
     import torch  # here, because not every stage takes the seconds to import it
 
-    kernels = {each.get("architecture", each["internal_api"]) for each in _blas()}
+    # Of numpy alone: scipy's, which is for the same processor, may not be loaded yet.
+    kernels = {each.get("architecture", "") for each in _blas() if "numpy" in each["filepath"]}
     return {
-        "Python": sys.version,
+        "Python": " ".join(sys.version.split()),
         **{name: version(name) for name in NUMERIC},
         "instruction set of torch": torch.backends.cpu.get_cpu_capability(),
-        "BLAS": " ".join(sorted(kernels)),
+        "BLAS of numpy": " ".join(sorted(kernels)),
         **code_digests(),
     }
 
