@@ -127,7 +127,8 @@ def _patiently(client: Any, call: Callable[..., Any], label: str) -> Any:
         except TimeoutError as error:
             if not _workers(client):
                 raise InputError(
-                    f"{label}: no Dask worker is left: start some and run again, and finished items are kept."
+                    f"{label}: no Dask worker is left (one that cannot import this code ends): start some in this"
+                    " environment and run again, and finished items are kept."
                 ) from error
 
 
