@@ -103,7 +103,7 @@ def test_workers_of_its_own_give_the_same_rows(
 @pytest.mark.usefixtures("_elsewhere")
 def test_a_worker_that_is_killed_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _complete(tmp_path, Dying(tmp_path)) == ITEMS
-    assert re.match(r"test, items: the Dask worker tcp://\S+ has gone; .*\n", capsys.readouterr().err)
+    assert re.search(r"test, items: the Dask worker tcp://\S+ has gone; ", capsys.readouterr().err)
     assert (tmp_path / "killed").exists()
     assert len(list(tmp_path.glob("4.*"))) == 2
 
