@@ -15,6 +15,7 @@ from tasks.explained import Explained, Sources, run_resumable
 from tasks.many_items import Results, Work, complete
 from tasks.params.attribute import AttributeParams
 from tasks.params.reading import read_section
+from tasks.params.runner import Runner, read_runner
 from tasks.stage import run, write_json
 from veribeat.attribution.base import LARGEST_BATCH, make_background
 from veribeat.attribution.importance import lead_shares
@@ -66,7 +67,9 @@ class AttributeWorker:
         return attribute
 
 
-def attribute(out: Path, explained: Explained, params: AttributeParams, resume: Path) -> None:
+def attribute(
+    out: Path, explained: Explained, params: AttributeParams, resume: Path, runner: Runner = "local"
+) -> None:
     """Write attributions.h5 (rows, 1000, 12), their index, lead_importance.csv and attribute.json.
 
     A row is a record of the pool and one of the classes predicted for it, in the order of records and classes.
@@ -76,7 +79,7 @@ def attribute(out: Path, explained: Explained, params: AttributeParams, resume: 
     rows = explained.rows("pool")
     predicted = explained.predicted_labels(rows)
     results = Results(resume, predicted.sum(axis=1).tolist(), ROW)
-    found = complete(results, AttributeWorker(explained.sources, params), "attribute, records")
+    found = complete(results, AttributeWorker(explained.sources, params), "attribute, records", runner=runner)
 
     records, classes = np.nonzero(predicted)
     index = pd.DataFrame(
@@ -143,12 +146,13 @@ def main() -> None:
     """Run the stage for the arm named on the command line."""
     (arm,) = sys.argv[1:]
     params = read_section(AttributeParams, "attribute")
+    runner = read_runner()
     load_method(params.method)  # so that its module, too, counts in the key
     run_resumable(
         "attribute",
         arm,
         [params],
-        lambda out, explained, resume: attribute(out, explained, params, resume),
+        lambda out, explained, resume: attribute(out, explained, params, resume, runner),
     )
 
 

@@ -23,6 +23,7 @@ from tasks.many_items import Results, Work, complete
 from tasks.params.counterfactuals import CounterfactualsParams
 from tasks.params.explain import ExplainParams
 from tasks.params.reading import read_section
+from tasks.params.runner import Runner, read_runner
 from tasks.params.train import ComputeParams
 from tasks.real_ranges import RANGES, read_ranges
 from tasks.stage import OUT, run, write_json
@@ -131,6 +132,7 @@ def counterfactuals(
     params: CounterfactualsParams,
     resume: Path,
     witness: Sources | None = None,
+    runner: Runner = "local",
 ) -> None:
     """Write counterfactuals.h5 (signals), counterfactuals.parquet (metrics, same order) and counterfactuals.json.
 
@@ -143,7 +145,7 @@ def counterfactuals(
     labels, ecg_ids = explained.true_labels(queries), explained.ecg_ids(queries)
     sizes = [len(params.methods) * len(targets_of(each, sources)) for each in labels]
     worker = CounterfactualWorker(explained.sources, witness, chain, params)
-    found = complete(Results(resume, sizes, ROW), worker, "counterfactuals, queries")
+    found = complete(Results(resume, sizes, ROW), worker, "counterfactuals, queries", runner=runner)
 
     methods = np.array(METHODS, object)[found["method"]]
     table = pd.DataFrame(
@@ -250,7 +252,7 @@ def _ceiling(
 def main() -> None:
     """Run the stage for the arm, and the witness if there is one, named on the command line."""
     arm, *others = sys.argv[1:]
-    params = read_section(CounterfactualsParams, "counterfactuals")
+    params, runner = read_section(CounterfactualsParams, "counterfactuals"), read_runner()
     explain = read_section(ExplainParams, "explain")
     if others != ([] if explain.witness is None else [explain.witness]):
         raise InputError("'explain.witness' has changed: run 'veribeat dvc-yaml', then this stage again.")
@@ -264,7 +266,7 @@ def main() -> None:
         "counterfactuals",
         arm,
         [params],
-        lambda out, explained, resume: counterfactuals(out, explained, OUT, params, resume, witness),
+        lambda out, explained, resume: counterfactuals(out, explained, OUT, params, resume, witness, runner),
         files=[*taken_from, *of_witness],
     )
 

@@ -11,6 +11,7 @@ import scipy
 from numpy.typing import NDArray
 
 from tasks.many_items import Results, Work, complete
+from tasks.params.runner import Runner, read_runner
 from tasks.stage import OUT, digest, loaded_code_digest, output_folder, resume_file, run, write_json
 from veribeat.errors import InputError
 from veribeat.signal.delineation import MISSING, Delineation, delineate, diagnostic_windows
@@ -41,20 +42,26 @@ ROW = np.dtype(
 
 @dataclass(frozen=True)
 class DelineateWorker:
-    """Delineates one record of the cohort in `ingest` at a time: item i is the record at `rows[i]`."""
+    """Delineates one training record of the cohort in `ingest` at a time, in the order of `_training_rows`."""
 
     ingest: Path
-    rows: NDArray[np.int64]
+    split: Path
 
     def prepare(self) -> Work:
         """Open the signals."""
         signals = np.load(self.ingest / "signals.npy", mmap_mode="r")
+        rows = _training_rows(pd.read_parquet(self.split / "learning.parquet"))
 
         def work(item: int) -> NDArray[np.void]:
-            row = int(self.rows[item])
+            row = int(rows[item])
             return as_row(delineate(from_units(signals[row])), f"The record at row {row}")
 
         return work
+
+
+def _training_rows(learning: pd.DataFrame) -> NDArray[np.int64]:
+    """Positions of the training records in the cohort, ascending."""
+    return np.sort(learning.loc[learning["train"], "row"].to_numpy(dtype=np.int64))
 
 
 def as_row(found: Delineation, what: str) -> NDArray[np.void]:
@@ -72,7 +79,7 @@ def as_row(found: Delineation, what: str) -> NDArray[np.void]:
     return row
 
 
-def delineate_cohort(ingest: Path, split: Path, out: Path, resume: Path) -> None:
+def delineate_cohort(ingest: Path, split: Path, out: Path, resume: Path, runner: Runner = "local") -> None:
     """Delineate the training records of the cohort in `ingest` that `split` names; `resume` outlives a kill.
 
     - beats.parquet: a line per beat (row, r_peak, p_onset, p_offset, qrs_onset, t_offset; int32), sorted by row and
@@ -84,13 +91,13 @@ def delineate_cohort(ingest: Path, split: Path, out: Path, resume: Path) -> None
       window, and the mean share of a record that the windows cover.
     """
     learning = pd.read_parquet(split / "learning.parquet")
-    rows = np.sort(learning.loc[learning["train"], "row"].to_numpy(dtype=np.int64))
+    rows = _training_rows(learning)
     ecg_ids = pd.read_parquet(ingest / "records.parquet", columns=["ecg_id"])["ecg_id"].to_numpy()
     signals = np.load(ingest / "signals.npy", mmap_mode="r")
     if not len(signals) == len(ecg_ids) == len(learning):
         raise InputError(f"{ingest} and {split} are not of the same records: run split again.")
     results = Results(resume, [1] * len(rows), ROW)
-    found = complete(results, DelineateWorker(ingest, rows), "delineate, records")
+    found = complete(results, DelineateWorker(ingest, split), "delineate, records", runner=runner)
 
     beats = _beats(found, rows)
     beats.to_parquet(out / "beats.parquet", index=False)
@@ -153,7 +160,7 @@ def main() -> None:
     try:
         with output_folder("delineate") as out:
             resume = resume_file("delineate", _inputs_key(ingest, split))
-            delineate_cohort(ingest, split, out, resume)
+            delineate_cohort(ingest, split, out, resume, read_runner())
             finished = resume
     finally:
         # Kept after a failure, but not once all are done: see `tasks.explained.run_resumable`.

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     Executor,
@@ -18,6 +18,7 @@ from concurrent.futures import (
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -26,6 +27,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.params.runner import Runner
 from veribeat.errors import InputError
 
 WORKERS = "VERIBEAT_WORKERS"
@@ -38,9 +40,12 @@ SECONDS_BETWEEN_REPORTS = 15
 
 Work = Callable[[int], NDArray[Any]]
 
+Rows = Generator[tuple[int, NDArray[Any]], None, None]
+"""Items and their rows, in the order in which they are finished."""
+
 
 class Worker(Protocol):
-    """What a process needs to work on items: small, because it is sent to each process."""
+    """What a process needs to work on items: small, because it is sent to each process, by Dask with each item."""
 
     def prepare(self) -> Work:
         """Load what the items share, and return the function that takes an item to its rows of results."""
@@ -54,6 +59,7 @@ class Results:
     """
 
     def __init__(self, file: Path, sizes: Sequence[int], dtype: np.dtype) -> None:
+        self.file = file
         self.bounds = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
         self.items = sum(size > 0 for size in sizes)
         """Items with rows, which are those to be worked on."""
@@ -88,23 +94,42 @@ class Results:
         self._rows["done"][start:end] = 1
 
 
-def complete(results: Results, worker: Worker, label: str, *, threads: bool = False) -> NDArray[Any]:
+def complete(
+    results: Results, worker: Worker, label: str, *, threads: bool = False, runner: Runner = "local"
+) -> NDArray[Any]:
     """Work on the items that `results` does not have yet; return all rows.
 
-    Each item is worked on alone: by a process, or with `threads` by a thread of this one (for code that lets go of
-    Python's lock). `label` names the items on standard error, such as "attribute, records".
+    Each item is worked on alone: by a process, with `threads` by a thread of this one (for code that lets go of
+    Python's lock), or by a worker of Dask where that is the `runner`. `label` names the items on standard error, such
+    as "attribute, records".
     """
     items = results.missing()
     progress = _Progress(label, results.items, results.items - len(items))
-    workers = min(most_workers(), max(1, len(items) // FEWEST_PER_WORKER))
     if not items:
         return results.values
-    if workers == 1:
-        work = worker.prepare()
-        for item in items:
-            results.store(item, work(item))
+    workers = min(most_workers(), max(1, len(items) // FEWEST_PER_WORKER))
+    if runner == "dask":
+        from tasks.dask_runner import rows_by_dask  # which builds on this module
+
+        done = rows_by_dask(worker, items, results.file, workers, label)
+    elif workers == 1:
+        done = _rows_alone(worker, items)
+    else:
+        done = _rows_by_many(worker, items, workers, label, threads=threads)
+    with closing(done):
+        for item, rows in done:
+            results.store(item, rows)
             progress.advance()
-        return results.values
+    return results.values
+
+
+def _rows_alone(worker: Worker, items: Sequence[int]) -> Rows:
+    work = worker.prepare()
+    for item in items:
+        yield item, work(item)
+
+
+def _rows_by_many(worker: Worker, items: Sequence[int], workers: int, label: str, *, threads: bool) -> Rows:
     executor, call = _threads(worker, workers) if threads else _processes(worker, workers)
     waiting, running = iter(items), dict[Future[NDArray[Any]], int]()
     try:
@@ -113,10 +138,9 @@ def complete(results: Results, worker: Worker, label: str, *, threads: bool = Fa
             for item in islice(waiting, 2 * workers - len(running)):
                 running[executor.submit(call, item)] = item
             if not running:
-                return results.values
+                return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                results.store(running.pop(future), future.result())
-                progress.advance()
+                yield running.pop(future), future.result()
     except BrokenProcessPool as error:
         raise InputError(
             f"{label}: a worker process was killed, probably for want of memory: run again with fewer ({WORKERS}=1)."

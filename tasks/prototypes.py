@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tasks.explained import Explained, run_resumable
+from tasks.explained import Explained, Sources, run_resumable
 from tasks.many_items import Results, Work, complete
 from tasks.params.cohort import CohortParams
 from tasks.params.prototypes import PrototypesParams
 from tasks.params.reading import read_section
+from tasks.params.runner import Runner, read_runner
 from tasks.stage import OUT, digest, run, write_json
 from veribeat.black_box import worst_margins
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES
@@ -32,25 +33,29 @@ MEASURES: dict[str, Measure] = {"euclidean": dtw_distances, "squared": squared_d
 class Candidates:
     """The records of one superclass that may become its prototypes."""
 
+    rows: NDArray[np.int64]  # (N,), positions in the cohort
     ecg_ids: NDArray[np.int64]  # (N,)
     signals_mv: NDArray[np.float32]  # (N, 1000, 12)
-    compared_mv: NDArray[np.float32]  # (N, 1000, 12), what distances are taken of
 
 
 @dataclass(frozen=True)
 class DistanceWorker:
     """Takes the distances of one candidate at a time to those after it of its superclass."""
 
-    classes: tuple[NDArray[np.float32], ...]  # of each superclass, (N, 1000, 12)
-    measure: Measure
+    sources: Sources
+    rows: tuple[tuple[int, ...], ...]  # of the candidates of each superclass, positions in the cohort
+    conditions: Path | None  # rules.parquet, where distances are of what rules are about
+    distance: str  # a name in MEASURES
 
     def prepare(self) -> Work:
-        """Number the candidates through."""
-        places = [(one, index) for one in self.classes for index in range(len(one))]
+        """Load what distances are taken of, and number the candidates through."""
+        explained, measure = Explained.load(self.sources), MEASURES[self.distance]
+        classes = [_compared_mv(explained, np.array(rows, np.int64), self.conditions) for rows in self.rows]
+        places = [(one, index) for one in classes for index in range(len(one))]
 
         def distances(item: int) -> NDArray[np.float64]:
             signals, index = places[item]
-            return distances_from(signals, index, self.measure)[index + 1 :]
+            return distances_from(signals, index, measure)[index + 1 :]
 
         return distances
 
@@ -62,6 +67,7 @@ def prototypes(
     conditions: Path | None,
     resume: Path,
     banner: str | None = None,
+    runner: Runner = "local",
 ) -> None:
     """Write prototypes.h5, their table, the distances behind them, silhouettes.csv, prototypes.json and two figures.
 
@@ -69,7 +75,9 @@ def prototypes(
     """
     candidates = _candidates(explained, conditions, params.most_candidates)
     provenance = _provenance(explained, params, conditions)
-    matrices = _distances(candidates, MEASURES[params.distance], resume)
+    rows = tuple(tuple(each.rows.tolist()) for each in candidates.values())
+    worker = DistanceWorker(explained.sources, rows, conditions, params.distance)
+    matrices = _distances(candidates, worker, resume, runner)
     settings = ClusterSettings(
         dimensions=tuple(params.dimensions),
         clusters=tuple(params.clusters),
@@ -99,21 +107,29 @@ def _candidates(explained: Explained, conditions: Path | None, most: int | None)
     rows = explained.candidates()
     if most is not None:
         rows = _clearest(explained, rows, most)
-    if conditions is None:
-        compared = explained.signals_mv(rows)
-    else:
-        table = pd.read_parquet(conditions, columns=["ecg_id", "sample", "lead"])
-        rows = rows[np.isin(explained.ecg_ids(rows), table["ecg_id"])]
-        compared = explained.signals_mv(rows) * _in_rules(explained.ecg_ids(rows), table)
-    labels, ecg_ids, signals = (
-        explained.true_labels(rows),
-        explained.ecg_ids(rows),
-        explained.signals_mv(rows),
-    )
-    return {
-        name: Candidates(ecg_ids[of_class], signals[of_class], compared[of_class])
-        for name, of_class in zip(SUPERCLASSES, labels.T, strict=True)
+    if conditions is not None:
+        with_rule = pd.read_parquet(conditions, columns=["ecg_id"])["ecg_id"]
+        rows = rows[np.isin(explained.ecg_ids(rows), with_rule)]
+    classes = {
+        name: rows[of_class]
+        for name, of_class in zip(SUPERCLASSES, explained.true_labels(rows).T, strict=True)
     }
+    return {
+        name: Candidates(own, explained.ecg_ids(own), explained.signals_mv(own))
+        for name, own in classes.items()
+    }
+
+
+def _compared_mv(
+    explained: Explained, rows: NDArray[np.int64], conditions: Path | None
+) -> NDArray[np.float32]:
+    """What distances between the records at `rows` are taken of (N, 1000, 12): signals, or what rules see of them."""
+    signals = explained.signals_mv(rows)
+    if conditions is None:
+        return signals
+    table = pd.read_parquet(conditions, columns=["ecg_id", "sample", "lead"])
+    ecg_ids = explained.ecg_ids(rows)
+    return signals * _in_rules(ecg_ids, table[np.isin(table["ecg_id"], ecg_ids)])
 
 
 def _clearest(explained: Explained, rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
@@ -135,15 +151,14 @@ def _in_rules(ecg_ids: NDArray[np.int64], conditions: pd.DataFrame) -> NDArray[n
 
 
 def _distances(
-    candidates: dict[str, Candidates], measure: Measure, resume: Path
+    candidates: dict[str, Candidates], worker: DistanceWorker, resume: Path, runner: Runner
 ) -> dict[str, NDArray[np.float64]]:
     """The symmetric matrix (N, N) of each superclass."""
     counts = [len(each.ecg_ids) for each in candidates.values()]
     sizes = [count - index - 1 for count in counts for index in range(count)]
-    worker = DistanceWorker(tuple(each.compared_mv for each in candidates.values()), measure)
     results = Results(resume, sizes, np.dtype(np.float64))
     # The kernel lets go of Python's lock, and threads share what it compiles.
-    flat = complete(results, worker, "prototypes, rows of distances", threads=True)
+    flat = complete(results, worker, "prototypes, rows of distances", threads=True, runner=runner)
     matrices, start = {}, 0
     for name, count in zip(candidates, counts, strict=True):
         matrix = np.zeros((count, count))
@@ -249,7 +264,7 @@ def _metrics(explained: Explained, clusterings: dict[str, Clustering]) -> dict[s
 def main() -> None:
     """Run the stage for the arm named on the command line."""
     arm, cluster_on = sys.argv[1:]
-    params = read_section(PrototypesParams, "prototypes")
+    params, runner = read_section(PrototypesParams, "prototypes"), read_runner()
     if params.cluster_on != cluster_on:  # dvc.yaml declares the inputs of what it passes on
         raise InputError(
             "'prototypes.cluster_on' has changed: run 'veribeat dvc-yaml', then this stage again."
@@ -267,6 +282,7 @@ def main() -> None:
             conditions,
             resume,
             SIMULATED_BANNER if cohort.simulated else None,
+            runner,
         ),
         files=[conditions] if conditions else [],
     )

@@ -14,6 +14,7 @@ from tasks.explained import Explained, Sources, run_resumable
 from tasks.many_items import Results, Work, complete
 from tasks.params.reading import read_section
 from tasks.params.rules import RulesParams
+from tasks.params.runner import Runner, read_runner
 from tasks.stage import OUT, run, write_json
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES
 from veribeat.errors import InputError
@@ -133,7 +134,14 @@ class RuleWorker:
         return make
 
 
-def rules(out: Path, explained: Explained, attributions: Path, params: RulesParams, resume: Path) -> None:
+def rules(
+    out: Path,
+    explained: Explained,
+    attributions: Path,
+    params: RulesParams,
+    resume: Path,
+    runner: Runner = "local",
+) -> None:
     """Write rules.parquet (one row per condition), summary.parquet (one per rule) and rules.json.
 
     Rules are made for the prototype candidates: records of the pool with one superclass that is predicted, and no
@@ -144,7 +152,8 @@ def rules(out: Path, explained: Explained, attributions: Path, params: RulesPara
     candidates = explained.candidates()
     superclasses = _superclasses(explained, candidates)
     worker = RuleWorker(explained.sources, attributions, params, threshold)
-    found = complete(Results(resume, [1] * len(candidates), ROW), worker, "rules, records")
+    results = Results(resume, [1] * len(candidates), ROW)
+    found = complete(results, worker, "rules, records", runner=runner)
 
     pool = explained.rows("pool")
     pool_signals, pool_labels = explained.signals_mv(pool), explained.predicted_labels(pool)
@@ -221,13 +230,13 @@ def _metrics(summary: pd.DataFrame, threshold: float) -> dict[str, float | int |
 def main() -> None:
     """Run the stage for the arm named on the command line."""
     (arm,) = sys.argv[1:]
-    params = read_section(RulesParams, "rules")
+    params, runner = read_section(RulesParams, "rules"), read_runner()
     attributions = OUT / "attribute"
     run_resumable(
         "rules",
         arm,
         [params],
-        lambda out, explained, resume: rules(out, explained, attributions, params, resume),
+        lambda out, explained, resume: rules(out, explained, attributions, params, resume, runner),
         files=[attributions / "attributions.h5", attributions / "attributions.parquet"],
     )
 

@@ -20,6 +20,7 @@ from tasks.params.release import ReleaseParams
 from tasks.params.report import ReportParams
 from tasks.params.retrain import RetrainParams
 from tasks.params.rules import RulesParams
+from tasks.params.runner import Runner
 from tasks.params.selection import SelectionParams
 from tasks.params.simulate import SimulateParams
 from tasks.params.split import SplitParams
@@ -37,6 +38,7 @@ class Params(Section):
     ingest: IngestParams
     split: SplitParams
     compute: ComputeParams
+    runner: Runner = "local"  # older files have none
     presets: dict[Name, PresetParams] = Field(min_length=1)
     selections: dict[Name, SelectionParams] = Field(min_length=1)
     arms: dict[Name, ArmParams] = Field(min_length=1)

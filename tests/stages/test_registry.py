@@ -10,6 +10,7 @@ from flows.dvc_file import render
 from flows.tracking.files import EXPLANATIONS
 from flows.workspace import Workspace
 from models.backbones.registry import NAMES, build_backbone
+from tasks.params.delineate import DelineateParams
 from tasks.params.document import Params, read_params
 from tasks.stage_description import Stage
 from tasks.stages import stages
@@ -35,6 +36,14 @@ def test_every_input_is_written_by_an_earlier_stage(params: Params) -> None:
         assert set(stage.inputs) <= written, stage.name
         assert not set(stage.outputs) & written, stage.name
         written |= set(stage.outputs)
+
+
+def test_no_stage_depends_on_who_works(params: Params) -> None:
+    """Which is why stages read `runner` without declaring it: another one must rerun nothing."""
+    other = params.model_copy(update={"runner": "dask", "delineate": DelineateParams(always=True)})
+    assert "delineate" in [stage.name for stage in stages(other)]
+    assert not any("runner" in key for stage in stages(other) for key in stage.params)
+    assert render(stages(params.model_copy(update={"runner": "dask"})), "") == render(stages(params), "")
 
 
 def test_a_real_cohort_replaces_the_simulated_one(params: Params) -> None:

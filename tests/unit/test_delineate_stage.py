@@ -150,6 +150,7 @@ def test_main_leaves_no_finished_records_behind(
     for name in ("ingest", "split"):
         (tmp_path / "out" / name).symlink_to(folder / name)
     monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("runner: local\n")
     stage.main()
     assert contents(tmp_path / "out" / "delineate") == contents(folder / "out")
     assert [file.name for file in (tmp_path / "scratch").iterdir()] == ["delineate.lock"]

@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 from flows.workspace import RETRAINING
 from tasks.params.document import Params, read_params
 from tasks.params.reading import read_document, read_section
+from tasks.params.runner import read_runner
 from tasks.params.split import SplitParams
 from veribeat.errors import InputError
 
@@ -43,6 +44,7 @@ def test_every_knob_is_in_the_file() -> None:
         ("ingest.max_quarantine", 0.1, ["unknown key 'ingest.max_quarantine'"]),
         ("presets.paper.batchsize", 128, ["unknown key 'presets.paper.batchsize'"]),
         ("compute.threads", "two", ["'compute.threads' is 'two'", "integer"]),
+        ("runner", "spark", ["'runner' is 'spark'", "'local' or 'dask'"]),
         ("compute.threads", 0, ["'compute.threads' is 0", "greater than or equal to 1"]),
         ("split.drop_unlabelled", "no", ["'split.drop_unlabelled' is 'no'", "boolean"]),
         ("split.validation", [10], ["'split.validation'", "'split.pool'", "fold 10"]),
@@ -167,6 +169,18 @@ def test_a_mistake_names_its_key(params_file: Path, key: str, value: object, wor
     assert "\n" not in sentence
     for word in words:
         assert word in sentence
+
+
+def test_the_runner_is_read_alone(params_file: Path) -> None:
+    assert read_runner(params_file) == "local"
+    _set(params_file, "runner", "dask")
+    _set(params_file, "compute.threads", "two")  # not its business
+    assert read_runner(params_file) == "dask"
+    _set(params_file, "runner", "spark")
+    with pytest.raises(InputError, match=r"'runner' is 'spark', but it should be 'local' or 'dask'"):
+        read_runner(params_file)
+    params_file.write_text("compute: {threads: 1}\n")  # as before there was a choice
+    assert read_runner(params_file) == "local"
 
 
 @pytest.mark.parametrize(

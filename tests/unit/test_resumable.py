@@ -14,6 +14,7 @@ from tasks import stage
 from tasks.explained import Explained, Sources, resume_key, run_resumable
 from tasks.params import reading
 from tasks.params.reading import Section
+from tasks.params.runner import read_runner
 from veribeat.errors import InputError
 
 
@@ -126,6 +127,15 @@ def test_finished_items_of_other_inputs_do_not_count(place: Path) -> None:
     Path("extra").write_text("other")
     assert _run() == [""]
     assert _kept() == []
+
+
+def test_another_runner_in_mid_run_refuses_nothing(place: Path) -> None:
+    def change() -> None:
+        assert read_runner() == "local"
+        Path("params.yaml").write_text("compute: {threads: 1}\nrunner: dask\n")
+
+    assert _run(change) == [""]
+    assert Path("out/made/records").exists()
 
 
 @pytest.mark.parametrize("file", ["code/tasks/used.py", "params.yaml"])
