@@ -14,7 +14,8 @@ from tasks.many_items import Results, Work, complete
 from tasks.params.runner import Runner, read_runner
 from tasks.stage import OUT, digest, loaded_code_digest, output_folder, resume_file, run, write_json
 from veribeat.errors import InputError
-from veribeat.signal.delineation import MISSING, Delineation, delineate, diagnostic_windows
+from veribeat.signal.delineation import Delineation, delineate, diagnostic_windows
+from veribeat.signal.landmarks import MISSING
 from veribeat.signal.stored_units import from_units
 
 MOST_BEATS = 50

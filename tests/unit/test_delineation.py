@@ -12,7 +12,9 @@ from recordings import BEAT_S, WAVES
 
 from veribeat.conventions import LEADS
 from veribeat.signal import delineation
-from veribeat.signal.delineation import MISSING, Delineation, delineate, diagnostic_windows
+from veribeat.signal import landmarks as in_leads
+from veribeat.signal.delineation import Delineation, delineate, diagnostic_windows
+from veribeat.signal.landmarks import MISSING
 from veribeat.simulation.cohort import simulate_cohort
 
 NAMES = ("p_onset", "p_offset", "qrs_onset", "t_offset")
@@ -130,19 +132,19 @@ def test_an_unexpected_error_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> N
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("no such thing happens")
 
-    monkeypatch.setattr(delineation.neurokit2, "ecg_delineate", broken)
+    monkeypatch.setattr(in_leads.neurokit2, "ecg_delineate", broken)
     with pytest.raises(RuntimeError, match="no such thing"):
         delineate(SIGNAL)
 
 
 def test_a_list_that_lost_a_beat_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = delineation.neurokit2.ecg_delineate
+    real = in_leads.neurokit2.ecg_delineate
 
     def short(*arguments: object, **settings: object) -> tuple[object, dict[str, list[float]]]:
         signals, waves = real(*arguments, **settings)
         return signals, {**waves, "ECG_T_Offsets": waves["ECG_T_Offsets"][1:]}
 
-    monkeypatch.setattr(delineation.neurokit2, "ecg_delineate", short)
+    monkeypatch.setattr(in_leads.neurokit2, "ecg_delineate", short)
     found = delineate(SIGNAL)
     assert found.source == "r_peaks"
     assert "lead II: NeuroKit2 lost a beat" in found.reason
@@ -189,7 +191,7 @@ NO_MOVEMENT = np.full(3, MISSING)
 
 
 def test_plausible_landmarks_stay() -> None:
-    found = delineation._plausible(GOOD, R_PEAKS, NO_MOVEMENT, 1000)
+    found = in_leads.plausible_landmarks(GOOD, R_PEAKS, NO_MOVEMENT, 1000)
     np.testing.assert_array_equal(found, GOOD)
 
 
@@ -215,14 +217,14 @@ def test_implausible_landmarks_go(name: str, sample: int, lost: list[str]) -> No
     found[1, NAMES.index(name)] = sample
     expected = found.copy()
     expected[1, [NAMES.index(one) for one in lost]] = MISSING
-    kept = delineation._plausible(found, R_PEAKS, NO_MOVEMENT, 1000)
+    kept = in_leads.plausible_landmarks(found, R_PEAKS, NO_MOVEMENT, 1000)
     np.testing.assert_array_equal(kept, expected)
 
 
 def test_a_qrs_onset_off_the_beginning_of_movement_is_moved_there() -> None:
     found = GOOD.copy()
     found[:, 2] = [95, MISSING, 289]
-    kept = delineation._plausible(found, R_PEAKS, np.array([97, 196, 296]), 1000)
+    kept = in_leads.plausible_landmarks(found, R_PEAKS, np.array([97, 196, 296]), 1000)
     assert kept[:, 2].tolist() == [95, 196, 296]
 
 
