@@ -52,7 +52,7 @@ def default_precision() -> str:
     return "bfloat16" if "AVX512" in instructions() else "float32"
 
 
-def introduction(sizes: list[int], simulated: int, precision: str, busy: float) -> str:
+def introduction(sizes: list[int], simulated: int, explained: int, precision: str, busy: float) -> str:
     """What was measured on what; `busy` is the load before the first measurement."""
     copied = [size for size in sizes if size > simulated]
     parts = [
@@ -70,6 +70,8 @@ def introduction(sizes: list[int], simulated: int, precision: str, busy: float) 
             " different records take. Its files were written shortly before, so that some or all of them were still"
             " in memory when `ingest` read them."
         )
+    if explained < sizes[-1]:
+        parts.append(f"Attributions and prototypes were measured in cohorts of up to {explained:,} records.")
     if busy > BUSY:
         parts.append(f"**Other work ran beside the measurements (load {busy:.1f}): times do not hold.**")
     return "\n\n".join(parts)
@@ -96,6 +98,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--records", type=int, nargs="+", default=[2000, 20_000, 200_000])
     parser.add_argument("--candidates", type=int, nargs="*", default=[250, 500, 1000])
     parser.add_argument("--simulated", type=int, help="records of the largest cohort that is not of copies")
+    parser.add_argument("--explained", type=int, help="records of the largest cohort that is explained, too")
     parser.add_argument("--precision", choices=("bfloat16", "float32"), default=default_precision())
     parser.add_argument("--docs", type=Path, default=DOCS, help="where the document goes (default: docs)")
     asked = parser.parse_args(arguments)
@@ -103,6 +106,10 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     if asked.simulated is None:
         small = [size for size in asked.records if size <= MOST_SIMULATED]
         asked.simulated = max(small, default=MOST_SIMULATED)
+    if asked.explained is None:
+        asked.explained = asked.records[-1]
+    if asked.explained < asked.records[0]:
+        parser.error(f"--explained {asked.explained} leaves no cohort to explain")
     odd = [size for size in asked.records if size > asked.simulated and size % asked.simulated]
     if odd:
         parser.error(f"{odd[0]} records are not a multiple of the {asked.simulated} that are simulated")
@@ -123,11 +130,11 @@ def main() -> None:
     asked = options()
     busy = busy_cores()
     bench = Bench.at(asked.folder, asked.precision)
-    measure_all(bench, asked.records, asked.candidates, asked.simulated)
+    measure_all(bench, asked.records, asked.candidates, asked.simulated, asked.explained)
     for section in sections(bench.ledger):
         for grid in section.grids:
             grid.show(bench.console)
-    text = introduction(asked.records, asked.simulated, asked.precision, busy)
+    text = introduction(asked.records, asked.simulated, asked.explained, asked.precision, busy)
     print(f"Written: {write(bench.ledger, text, asked.docs)}")
 
 

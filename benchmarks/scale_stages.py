@@ -246,8 +246,13 @@ def _sizes(folder: Path) -> dict[str, int]:
     return {str(file.relative_to(folder)): file.stat().st_size for file in folder.iterdir() if file.is_file()}
 
 
-def measure_all(bench: Bench, sizes: list[int], candidates: list[int], simulated: int) -> None:
-    """Every stage at every size, the smallest first, then prototypes in the largest cohort."""
+def measure_all(
+    bench: Bench, sizes: list[int], candidates: list[int], simulated: int, explained: int
+) -> None:
+    """Every stage at every size, the smallest first, then prototypes in the largest cohort.
+
+    Cohorts of more than `explained` records are trained on, and their attributions and prototypes left out.
+    """
     for records in sizes:
         cohort = bench.cohort(records, simulated)
         bench.measure_source(cohort, records)
@@ -260,10 +265,14 @@ def measure_all(bench: Bench, sizes: list[int], candidates: list[int], simulated
                     f"{name} was stopped beyond {LIMIT // GIB} GiB: nothing after it is measured"
                 )
                 return
+        if records > explained:
+            continue
         set_one_class(workspace)
         bench.measure(workspace, "attribute", records)
         if records == sizes[0]:
             bench.measure_full_attributions(workspace, records)
     for most in candidates:
-        if not bench.measure_prototypes(workspace, sizes[-1], most):
+        largest = max(size for size in sizes if size <= explained)
+        workspace = bench.workspace(largest, bench.cohort(largest, simulated))
+        if not bench.measure_prototypes(workspace, largest, most):
             break

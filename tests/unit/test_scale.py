@@ -125,13 +125,14 @@ def test_the_limit_is_answered_with_yes_or_no(tmp_path: Path, gib: float, beyond
 def test_the_page_is_written_with_its_figure(ledger: Ledger, tmp_path: Path):
     asked = scale.options([str(tmp_path), "--records", "20000", "2000"])
     assert asked.records == [2000, 20_000]
-    text = scale.introduction([2000, 20_000, 200_000], asked.simulated, "float32", busy=0.1)
+    text = scale.introduction([2000, 20_000, 200_000], asked.simulated, asked.explained, "float32", busy=0.1)
     document = scale.write(ledger, text, tmp_path / "docs")
     written = document.read_text()
     assert "copies of the 20,000" in written
     assert "do not hold" not in written
     assert "in float32" in written
-    assert "in float32" not in scale.introduction([2000], 2000, "bfloat16", busy=2.0)
+    assert "in cohorts of up to 20,000 records" in written
+    assert "in float32" not in scale.introduction([2000], 2000, 2000, "bfloat16", busy=2.0)
     assert all(f"## {title}" in written for title in ("Memory", "Growth", "Disk", "Limits"))
     assert (tmp_path / "docs" / "scale.png").stat().st_size > 1000
 
@@ -140,6 +141,9 @@ def test_sizes_that_copies_cannot_make_are_refused(capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         scale.options(["folder", "--records", "2000", "25000", "--simulated", "2000"])
     assert "not a multiple" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        scale.options(["folder", "--records", "2000", "20000", "--explained", "200"])
+    assert "leaves no cohort" in capsys.readouterr().err
 
 
 def test_numbers_in_names_are_raised():
