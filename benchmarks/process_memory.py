@@ -4,7 +4,6 @@ Anonymous and shared memory must stay in memory (there may be no swap); pages of
 dropped whenever others need the room, so they are counted apart.
 """
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -13,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.process import ending_with_parent
+
 PROC = Path("/proc")
 SECONDS_BETWEEN_SAMPLES = 0.05
 KB = 1024
-PR_SET_PDEATHSIG = 1
-"""Of prctl(2): which signal a process gets when the one that started it has ended."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ def watched(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=ending_with_parent(signal.SIGKILL),  # or it would be in the way of the next run
         )
         try:
             while True:
@@ -162,8 +161,3 @@ def watched(
         process.returncode,
         beyond,
     )
-
-
-def _end_with_parent() -> None:
-    """A session of its own does not end with ours: a stage that goes on would be in the way of the next run."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

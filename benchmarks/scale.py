@@ -52,14 +52,22 @@ def default_precision() -> str:
     return "bfloat16" if "AVX512" in instructions() else "float32"
 
 
-def introduction(sizes: list[int], simulated: int, explained: int, precision: str, busy: float) -> str:
+def command(asked: argparse.Namespace) -> str:
+    """What measures the same again."""
+    numbers = {"records": asked.records, "candidates": asked.candidates, "explained": [asked.explained]}
+    options = (f"--{name} {' '.join(map(str, values))}" for name, values in numbers.items())
+    return " ".join(("python -m benchmarks.scale FOLDER", *options))
+
+
+def introduction(asked: argparse.Namespace, busy: float) -> str:
     """What was measured on what; `busy` is the load before the first measurement."""
-    copied = [size for size in sizes if size > simulated]
+    simulated, explained = asked.simulated, asked.explained
+    copied = [size for size in asked.records if size > simulated]
     parts = [
-        "Written by `python -m benchmarks.scale FOLDER`. Each stage runs as DVC runs it, as a process of its own in a"
+        f"Written by `{command(asked)}`. Each stage runs as DVC runs it, as a process of its own in a"
         " workspace, on simulated records. The classifier is `cnn_gru_flow`, trained for one epoch by the preset"
-        f" `fast`{'' if precision == 'bfloat16' else WITHOUT_BFLOAT16}; its thresholds are then set so that each record"
-        " is predicted NORM and nothing else, so that the work of what follows does not depend on how little was"
+        f" `fast`{'' if asked.precision == 'bfloat16' else WITHOUT_BFLOAT16}; its thresholds are then set so that each"
+        " record is predicted NORM and nothing else, so that the work of what follows does not depend on how little was"
         " learnt."
     ]
     if copied:
@@ -70,7 +78,7 @@ def introduction(sizes: list[int], simulated: int, explained: int, precision: st
             " different records take. Its files were written shortly before, so that some or all of them were still"
             " in memory when `ingest` read them."
         )
-    if explained < sizes[-1]:
+    if explained < asked.records[-1]:
         parts.append(f"Attributions and prototypes were measured in cohorts of up to {explained:,} records.")
     if busy > BUSY:
         parts.append(f"**Other work ran beside the measurements (load {busy:.1f}): times do not hold.**")
@@ -134,7 +142,7 @@ def main() -> None:
     for section in sections(bench.ledger):
         for grid in section.grids:
             grid.show(bench.console)
-    text = introduction(asked.records, asked.simulated, asked.explained, asked.precision, busy)
+    text = introduction(asked, busy)
     print(f"Written: {write(bench.ledger, text, asked.docs)}")
 
 

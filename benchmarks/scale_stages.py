@@ -15,8 +15,9 @@ from benchmarks.process_memory import Usage, watched
 from benchmarks.scale_cohort import copy_cohort, size_of
 from flows.process import environment
 from flows.workspace import Workspace, create_workspace
+from tasks.ingest import RECORDS_FOLDER, TABLE
 from tasks.params.reading import PARAMS_FILE
-from tasks.stage import CODE_LINK, CODE_ROOT, code_digests, digest
+from tasks.stage import CODE_LINK, CODE_ROOT, OUT, SCRATCH, code_digests, digest
 from veribeat.conventions import SUPERCLASSES
 
 GIB = 2**30
@@ -114,7 +115,7 @@ class Bench:
         """Run a stage in the folder `place`; ends with the last line of its output when it fails."""
         self.console.print(f"{name}, {records:,} records ...")
         # What an interrupted run has finished would be taken as it is, in no time.
-        shutil.rmtree(place / "scratch", ignore_errors=True)
+        shutil.rmtree(place / SCRATCH, ignore_errors=True)
         log = self.folder / "logs" / f"{name}-{records}.log"
         paths = os.pathsep.join(filter(None, (str(CODE_ROOT), os.environ.get("PYTHONPATH"))))
         variables = environment({"PYTHONPATH": paths})
@@ -138,7 +139,7 @@ class Bench:
                 copy_cohort(source, target, records // simulated)
             return target
         place = self.folder / f"simulated-{records}"
-        target = place / "out" / "simulate"
+        target = place / OUT / "simulate"
         if not target.exists() or self.ledger.find("simulate", records) is None:
             place.mkdir(exist_ok=True)
             shutil.copyfile(CODE_ROOT / PARAMS_FILE, place / PARAMS_FILE)
@@ -172,7 +173,7 @@ class Bench:
     def measure(self, workspace: Workspace, name: str, records: int) -> None:
         """Run the stage `name` as DVC would, unless it was measured at this size."""
         short = name.partition("-")[0]
-        out = workspace.path / "out" / name
+        out = workspace.path / OUT / name
         known = self.ledger.find(short, records)
         if known is not None and (out.exists() or known.usage.beyond_limit):
             return
@@ -200,7 +201,7 @@ class Bench:
             return True
         workspace.set_params([f"prototypes.most_candidates={most}"])
         usage = self._stage(workspace, "prototypes", "prototypes", records, None)
-        out = workspace.path / "out" / "prototypes"
+        out = workspace.path / OUT / "prototypes"
         found = json.loads((out / "prototypes.json").read_text(encoding="utf-8"))
         candidates = sum(of_class["candidates"] for of_class in found.values())
         if candidates < most:
@@ -212,16 +213,15 @@ class Bench:
     def measure_source(self, cohort: Path, records: int) -> None:
         """What the files of a cohort take."""
         if self.ledger.find("source", records) is None:
-            size = size_of(cohort / "records100")
-            table = size_of(cohort / "ptbxl_database.csv")
+            size, table = size_of(cohort / RECORDS_FOLDER), size_of(cohort / TABLE)
             nothing = Usage(0, 0, 0, 0, 0, 0, False)
-            outputs = {"records100": size.bytes, "on disk": size.on_disk, "ptbxl_database.csv": table.bytes}
+            outputs = {RECORDS_FOLDER: size.bytes, "on disk": size.on_disk, TABLE: table.bytes}
             self.ledger.add(Measured("source", records, records, nothing, outputs))
 
 
 def set_one_class(workspace: Workspace) -> None:
     """Let the arm's classifier predict NORM for each record (`ONE_CLASS`)."""
-    file = workspace.path / "out" / f"calibrate-{ARM}" / "classifier.json"
+    file = workspace.path / OUT / f"calibrate-{ARM}" / "classifier.json"
     content = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(json.dumps({**content, "thresholds": ONE_CLASS}), encoding="utf-8")
 
@@ -229,8 +229,8 @@ def set_one_class(workspace: Workspace) -> None:
 def _items(workspace: Workspace, stage: str) -> int:
     """Records that a stage worked on."""
     if stage == "ingest":
-        return len(pd.read_parquet(workspace.path / "out" / "ingest" / "records.parquet", columns=["ecg_id"]))
-    roles = pd.read_parquet(workspace.path / "out" / "split" / "roles.parquet")
+        return len(pd.read_parquet(workspace.path / OUT / "ingest" / "records.parquet", columns=["ecg_id"]))
+    roles = pd.read_parquet(workspace.path / OUT / "split" / "roles.parquet")
     used = {
         "split": roles["train"],  # whose signals it reads
         "train": roles["train"],
@@ -271,8 +271,8 @@ def measure_all(
         bench.measure(workspace, "attribute", records)
         if records == sizes[0]:
             bench.measure_full_attributions(workspace, records)
+    largest = max(size for size in sizes if size <= explained)
+    workspace = bench.workspace(largest, bench.cohort(largest, simulated))
     for most in candidates:
-        largest = max(size for size in sizes if size <= explained)
-        workspace = bench.workspace(largest, bench.cohort(largest, simulated))
         if not bench.measure_prototypes(workspace, largest, most):
             break

@@ -1,6 +1,5 @@
 """Prefect's server for the length of one run, on a workspace's own database."""
 
-import ctypes
 import os
 import signal
 import socket
@@ -14,14 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flows.environment import prefect_home
-from flows.process import environment
+from flows.process import ending_with_parent, environment
 from veribeat.errors import InputError
 
 HOST = "127.0.0.1"
 START_SECONDS = 120
 """The first start migrates a new database, which takes tens of seconds on a busy machine."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
@@ -49,7 +46,7 @@ def prefect_server(workspace: Path) -> Iterator[None]:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=ending_with_parent(signal.SIGTERM),  # a killed run must not leave its server behind
         )
     try:
         _wait_until_healthy(server, port, log)
@@ -103,12 +100,6 @@ def _free_port() -> int:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _end_with_parent() -> None:
-    # A killed run must not leave its server behind; only Linux can promise that.
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _wait_until_healthy(server: subprocess.Popen[bytes], port: int, log: Path) -> None:

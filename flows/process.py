@@ -1,13 +1,31 @@
 """Child processes: the tools of this environment, streamed or silent."""
 
+import ctypes
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from flows.environment import QUIET_LIBRARIES, QUIET_TOOLS
 from veribeat.errors import InputError
+
+_PR_SET_PDEATHSIG = 1
+"""Of prctl(2): which signal a process gets when the one that started it has ended."""
+
+
+def ending_with_parent(by: signal.Signals) -> Callable[[], None]:
+    """A `preexec_fn` for children in a session of their own, which would outlive a parent that is killed.
+
+    The kernel sends the child the signal `by`; only Linux does, and elsewhere this does nothing.
+    """
+
+    def ask() -> None:
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)
+
+    return ask
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

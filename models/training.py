@@ -31,8 +31,8 @@ VALIDATION_BATCH = 256
 
 Precision = Literal["float32", "bfloat16"]
 
-Processes = Literal["auto", "ddp"]
-"""Lightning's strategy: auto trains in this process where there is one device, and otherwise like ddp."""
+LightningStrategy = Literal["auto", "ddp"]
+"""How Lightning trains: auto trains in this process where there is one device, and otherwise like ddp."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Recipe:
     precision: Precision = "float32"  # of forward and backward; weights and optimiser stay in float32
     judge: Judge = "val_loss"  # by what the best epoch is told
     devices: int = 1  # processes that share each batch; the weights depend on their number
-    processes: Processes = "auto"
+    lightning_strategy: LightningStrategy = "auto"
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def fit(
     trainer = lightning.Trainer(
         accelerator="cpu",
         devices=recipe.devices,
-        strategy=recipe.processes,
+        strategy=recipe.lightning_strategy,
         precision="bf16-mixed" if recipe.precision == "bfloat16" else "32-true",
         max_epochs=recipe.max_epochs,
         gradient_clip_val=recipe.gradient_clip_norm,
@@ -160,9 +160,12 @@ def fit(
     )
 
 
-def is_helper() -> bool:
-    """Whether Lightning started this process to share the training of another one, which writes what comes of it."""
-    return os.environ.get("LOCAL_RANK", "0") != "0"
+def is_helper(devices: int) -> bool:
+    """Whether Lightning started this process to share the training of another one, which writes what comes of it.
+
+    With one of `devices` it never does, whatever the environment says: others use the same variable.
+    """
+    return devices > 1 and os.environ.get("LOCAL_RANK", "0") != "0"
 
 
 def _check_readable(resume: Path) -> None:

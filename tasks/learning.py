@@ -112,7 +112,7 @@ def learn(
             **preset.model_dump(exclude={"crop_samples", "threads"}),
             seed=seed,
             devices=processes.devices,
-            processes=processes.strategy,
+            lightning_strategy=processes.strategy,
         ),
         resume,
         build_strategy(selection.strategy, **selection.settings),

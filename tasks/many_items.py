@@ -6,7 +6,6 @@ Results go to one file as they come, so that a stage that was killed does only w
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import (
@@ -28,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.params.runner import Runner
+from tasks.parent import end_with
 from veribeat.errors import InputError
 
 WORKERS = "VERIBEAT_WORKERS"
@@ -168,18 +168,11 @@ _work: Work | Exception | None = None
 def _start_process(worker: Worker, parent: int) -> None:
     global _work
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    end_with(parent)  # or it would wait for ever
     try:
         _work = worker.prepare()
     except InputError as error:  # raised here, it would reach nobody
         _work = error
-
-
-def _end_with(parent: int) -> None:
-    """End this process soon after its parent was killed, which would otherwise leave it waiting for ever."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
 
 
 def _work_in_process(item: int) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Processes that must not outlive the flow that started them."""
+"""Processes that must not outlive the one that started them."""
 
 import os
 import threading

@@ -167,7 +167,9 @@ def main() -> None:
     build_backbone(arm.backbone)
     build_strategy(selection.strategy, **selection.settings)
     stage = f"train-{name}"
-    if is_helper():  # the process that started it has the stage's folder, and writes
+    if is_helper(
+        training.processes.devices
+    ):  # the process that started it has the stage's folder, and writes
         end_with(os.getppid())
         training.run(resume_file(stage, training.resume_key()))
         return

@@ -75,6 +75,17 @@ def _elsewhere(cluster: LocalCluster) -> Iterator[None]:
         yield
 
 
+def _cluster_here(workers: int, threads: int) -> LocalCluster:
+    """Scheduler and workers in this process."""
+    return LocalCluster(
+        n_workers=workers,
+        threads_per_worker=threads,
+        processes=False,
+        protocol="tcp",
+        dashboard_address=None,
+    )
+
+
 def _complete(folder: Path, worker: object) -> list[tuple[int, int]]:
     rows = complete(Results(folder / "state", SIZES, ROW), worker, "test, items", runner="dask")
     return [tuple(row) for row in rows.tolist()]
@@ -174,9 +185,7 @@ def test_a_worker_that_does_not_see_the_folder_is_refused(tmp_path: Path) -> Non
 
 def test_a_worker_with_two_threads_is_refused(tmp_path: Path) -> None:
     with (
-        LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", dashboard_address=None
-        ) as made,
+        _cluster_here(workers=1, threads=2) as made,
         dask.config.set({"scheduler-address": made.scheduler_address}),
         pytest.raises(InputError, match=r"^The Dask worker tcp://\S+ has 2 threads, .*--nthreads 1"),
     ):
@@ -196,9 +205,7 @@ def test_a_scheduler_that_is_not_there(tmp_path: Path) -> None:
 def test_a_scheduler_without_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_runner, "SECONDS_WITHOUT_WORKERS", 0.5)
     with (
-        LocalCluster(
-            n_workers=0, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
-        ) as made,
+        _cluster_here(workers=0, threads=1) as made,
         dask.config.set({"scheduler-address": made.scheduler_address}),
         pytest.raises(InputError, match=rf"^Dask's scheduler at {made.scheduler_address} has no workers: "),
     ):
@@ -304,9 +311,7 @@ def test_what_is_lost_in_mid_run_ends_it(
     monkeypatch.setattr(dask_runner, "SECONDS_WITHOUT_WORKERS", 1.0)
     (tmp_path / "state").touch()
     with (
-        LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
-        ) as made,
+        _cluster_here(workers=1, threads=1) as made,
         dask.config.set(
             {"scheduler-address": made.scheduler_address, "distributed.comm.timeouts.connect": "1s"}
         ),

@@ -123,16 +123,20 @@ def test_the_limit_is_answered_with_yes_or_no(tmp_path: Path, gib: float, beyond
 
 
 def test_the_page_is_written_with_its_figure(ledger: Ledger, tmp_path: Path):
-    asked = scale.options([str(tmp_path), "--records", "20000", "2000"])
-    assert asked.records == [2000, 20_000]
-    text = scale.introduction([2000, 20_000, 200_000], asked.simulated, asked.explained, "float32", busy=0.1)
+    sizes = ["--records", "200000", "20000", "2000", "--explained", "20000", "--candidates", "250"]
+    asked = scale.options([str(tmp_path), *sizes, "--precision", "float32"])
+    assert asked.records == [2000, 20_000, 200_000]
+    text = scale.introduction(asked, busy=0.1)
     document = scale.write(ledger, text, tmp_path / "docs")
     written = document.read_text()
     assert "copies of the 20,000" in written
     assert "do not hold" not in written
     assert "in float32" in written
     assert "in cohorts of up to 20,000 records" in written
-    assert "in float32" not in scale.introduction([2000], 2000, 2000, "bfloat16", busy=2.0)
+    assert "--records 2000 20000 200000 --candidates 250 --explained 20000`" in written
+    other = scale.introduction(scale.options(["folder", "--precision", "bfloat16"]), busy=2.0)
+    assert "in float32" not in other
+    assert "do not hold" in other
     assert all(f"## {title}" in written for title in ("Memory", "Growth", "Disk", "Limits"))
     assert (tmp_path / "docs" / "scale.png").stat().st_size > 1000
 

@@ -110,14 +110,6 @@ def search(
     )
 
 
-def _ahead(
-    pool: ThreadPoolExecutor, begin: Callable[[int], "_Candidate"], donors: Sequence[int], workers: int
-) -> "Iterator[_Candidate]":
-    """What comes of each donor, in order; as many at a time as there are workers, whether or not all are asked for."""
-    for first in range(0, len(donors), workers):
-        yield from pool.map(begin, donors[first : first + workers])
-
-
 @dataclass(frozen=True)
 class _Candidate:
     """What the search has come to with one donor.
@@ -140,6 +132,14 @@ class _Candidate:
     def valid(self) -> bool:
         """Without shifts."""
         return self.own >= 0
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, begin: Callable[[int], _Candidate], donors: Sequence[int], workers: int
+) -> Iterator[_Candidate]:
+    """What comes of each donor, in order; as many at a time as there are workers, whether or not all are asked for."""
+    for first in range(0, len(donors), workers):
+        yield from pool.map(begin, donors[first : first + workers])
 
 
 def _merit(candidate: _Candidate) -> tuple[bool, bool, float]:
