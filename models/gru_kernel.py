@@ -26,8 +26,9 @@ UNITS = 64
 
 GATES = 3 * UNITS
 
-_ONE, _TWO, _HALF = np.float32(1), np.float32(2), np.float32(0.5)
+_ONE, _TWO = np.float32(1), np.float32(2)
 _LIMIT = np.float32(87)  # beyond it exp leaves float32
+_MAGIC = np.float32(1.5 * 2**23)  # what is added to it comes out as a whole number, in the lowest bits
 _LOG2_E, _LN2_HIGH, _LN2_LOW = np.float32(1.44269504), np.float32(0.693359375), np.float32(-2.12194440e-4)
 # of Cephes' expf; exp(r) = 1 + r + r^2 p(r)
 _P0, _P1, _P2 = np.float32(1.9875691500e-4), np.float32(1.3981999507e-3), np.float32(8.3334519073e-3)
@@ -35,6 +36,9 @@ _P3, _P4, _P5 = np.float32(4.1665795894e-2), np.float32(1.6666665459e-1), np.flo
 
 # FMA, and no infinities; no reordering of sums, so that a record has the same value in every place.
 _FLAGS = {"contract", "nnan", "ninf", "nsz"}
+
+# The other error model asks at every division whether it is by zero, and there are no vectors of that.
+_LIKE_NUMPY = "numpy"
 
 
 def packed(weights: Array) -> Array:
@@ -44,7 +48,7 @@ def packed(weights: Array) -> Array:
     return np.ascontiguousarray(blocks).reshape(-1, ROWS * UNITS)
 
 
-@njit(nogil=True, cache=True, fastmath=_FLAGS)
+@njit(nogil=True, cache=True, fastmath=_FLAGS, error_model=_LIKE_NUMPY)
 def last_states(projected: Array, weights: Array, bias: Array) -> Array:
     """States (B, 64) after the last step, from 0.
 
@@ -56,54 +60,51 @@ def last_states(projected: Array, weights: Array, bias: Array) -> Array:
     return _run(projected, weights, bias, np.empty((1, 1, 5 * UNITS), np.float32), False)
 
 
-@njit(nogil=True, cache=True, fastmath=_FLAGS)
+@njit(nogil=True, cache=True, fastmath=_FLAGS, error_model=_LIKE_NUMPY)
 def remembered_states(projected: Array, weights: Array, bias: Array) -> tuple[Array, Array]:
     """The same, with what `input_gradients` needs: (B, T, 320)."""
     kept = np.empty((*projected.shape[:2], 5 * UNITS), np.float32)
     return _run(projected, weights, bias, kept, True), kept
 
 
-@njit(nogil=True, cache=True, fastmath=_FLAGS)
+@njit(nogil=True, cache=True, fastmath=_FLAGS, error_model=_LIKE_NUMPY)
 def _run(projected: Array, weights: Array, bias: Array, kept: Array, keep: bool) -> Array:
     count, steps, _ = projected.shape
     last = np.empty((count, UNITS), np.float32)
     state = np.empty((TOGETHER, UNITS), np.float32)
     sums = np.empty((TOGETHER, 3, UNITS), np.float32)
-    gates = np.empty(2 * UNITS, np.float32)
-    new = np.empty(UNITS, np.float32)
-    powers = np.empty(2 * UNITS, np.int32)
     for first in range(0, count, TOGETHER):
         lanes = min(TOGETHER, count - first)
         state[:] = 0
         for step in range(steps):
-            sums[:lanes] = bias.reshape(3, UNITS)
+            for lane in range(lanes):
+                own = sums[lane].ravel()
+                for j in range(GATES):
+                    own[j] = bias[j]
             _add_product(state, weights, sums, lanes)
             for lane in range(lanes):
                 added, own, before = projected[first + lane, step], sums[lane].ravel(), state[lane]
-                for j in range(2 * UNITS):
-                    gates[j] = added[j] + own[j]
-                _sigmoid(gates, powers)
-                for j in range(UNITS):
-                    new[j] = _TWO * (added[2 * UNITS + j] + gates[j] * own[2 * UNITS + j])
-                _sigmoid(new, powers)
-                for j in range(UNITS):
-                    new[j] = _TWO * new[j] - _ONE  # tanh
                 if keep:
                     memory = kept[first + lane, step]
                     for j in range(UNITS):
-                        memory[j] = gates[j]
-                        memory[UNITS + j] = gates[UNITS + j]
-                        memory[2 * UNITS + j] = new[j]
                         memory[3 * UNITS + j] = own[2 * UNITS + j]
                         memory[4 * UNITS + j] = before[j]
                 for j in range(UNITS):
-                    before[j] = new[j] + gates[UNITS + j] * (before[j] - new[j])
+                    reset = _sigmoid(added[j] + own[j])
+                    update = _sigmoid(added[UNITS + j] + own[UNITS + j])
+                    half = _sigmoid(_TWO * (added[2 * UNITS + j] + reset * own[2 * UNITS + j]))
+                    new = _TWO * half - _ONE  # tanh
+                    own[j], own[UNITS + j], own[2 * UNITS + j] = reset, update, new
+                    before[j] = new + update * (before[j] - new)
+                if keep:
+                    for j in range(GATES):
+                        memory[j] = own[j]
         for lane in range(lanes):
             last[first + lane] = state[lane]
     return last
 
 
-@njit(nogil=True, cache=True, fastmath=_FLAGS)
+@njit(nogil=True, cache=True, fastmath=_FLAGS, error_model=_LIKE_NUMPY)
 def input_gradients(of_last: Array, kept: Array, weights: Array) -> Array:
     """Gradients (B, T, 192) by `projected` of something whose gradients by the last states are `of_last` (B, 64).
 
@@ -136,7 +137,7 @@ def input_gradients(of_last: Array, kept: Array, weights: Array) -> Array:
     return found
 
 
-@njit(nogil=True, cache=True, fastmath=_FLAGS)
+@njit(nogil=True, cache=True, fastmath=_FLAGS, error_model=_LIKE_NUMPY)
 def _add_product(left: Array, packed: Array, sums: Array, lanes: int) -> None:
     """sums (4, N / 64, 64) += left (4, K) x the weights (K, N) that are `packed`, in the first `lanes` rows."""
     parts = sums.shape[1]
@@ -160,16 +161,14 @@ def _add_product(left: Array, packed: Array, sums: Array, lanes: int) -> None:
                 )
 
 
-@njit(nogil=True, cache=True, fastmath=_FLAGS)
-def _sigmoid(values: Array, powers: NDArray[np.int32]) -> None:
-    """Logistic function of `values` (N,) in place; the compiler has no vectors for its own exp."""
-    for j in range(len(values)):
-        x = min(max(-values[j], -_LIMIT), _LIMIT)
-        n = np.floor(x * _LOG2_E + _HALF)
-        r = x - n * _LN2_HIGH - n * _LN2_LOW
-        p = ((((_P0 * r + _P1) * r + _P2) * r + _P3) * r + _P4) * r + _P5
-        values[j] = p * r * r + r + _ONE
-        powers[j] = (np.int32(n) + np.int32(127)) << np.int32(23)  # 2^n as the bits of a float32
-    scales = powers.view(np.float32)
-    for j in range(len(values)):
-        values[j] = _ONE / (_ONE + values[j] * scales[j])
+@njit(nogil=True, cache=True, fastmath=_FLAGS, error_model=_LIKE_NUMPY, inline="always")
+def _sigmoid(value: np.float32) -> np.float32:
+    """Logistic function; the compiler has no vectors for its own exp."""
+    x = min(max(-value, -_LIMIT), _LIMIT)
+    shifted = x * _LOG2_E + _MAGIC
+    n = shifted - _MAGIC
+    r = x - n * _LN2_HIGH - n * _LN2_LOW
+    p = ((((_P0 * r + _P1) * r + _P2) * r + _P3) * r + _P4) * r + _P5
+    exponent = np.int32(np.float32(shifted).view(np.int32) << np.int32(23)) + np.int32(127 << 23)
+    power = np.int32(exponent).view(np.float32)  # 2^n
+    return _ONE / (_ONE + (p * r * r + r + _ONE) * power)
