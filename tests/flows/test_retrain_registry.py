@@ -1,0 +1,186 @@
+"""What updates and rollbacks do to MLflow's registry, without a training."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from bare_updates import NOW, decided, make_workspace, with_champion
+
+from flows.release.contents import STATE, release_folder
+from flows.release.manifest import write_manifest
+from flows.retrain import registry
+from flows.retrain.ledger import Decision, TakenBatch, Update, begin, champion_of, updates
+from flows.retrain.rollback import roll_back
+from flows.tracking.context import RunContext
+from flows.tracking.environment import quieten
+from flows.workspace import Workspace
+from models.backbones.registry import build_backbone
+from veribeat.conventions import LEADS, RECORD_SAMPLES, SAMPLING_RATE, SUPERCLASSES
+from veribeat.errors import InputError
+
+quieten()
+CONTEXT = RunContext(None, "0123abc", {})
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace for updates; not to be changed."""
+    return make_workspace(tmp_path_factory.mktemp("cohort"))
+
+
+@pytest.fixture
+def place(made: Path, tmp_path: Path) -> Workspace:
+    """A copy that has a champion."""
+    return with_champion(made, tmp_path)
+
+
+def served_release(place: Workspace, name: str) -> None:
+    """A release whose model can be logged."""
+    folder = release_folder(place.path, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save(build_backbone("cnn_gru_flow").state_dict(), folder / "model.pt")
+    description = {
+        "backbone": "cnn_gru_flow",
+        "classes": SUPERCLASSES,
+        "leads": LEADS,
+        "record_samples": RECORD_SAMPLES,
+        "sampling_rate": SAMPLING_RATE,
+        "thresholds": dict.fromkeys(SUPERCLASSES, 0.5),
+    }
+    (folder / "classifier.json").write_text(json.dumps(description))
+    for file in STATE:
+        shutil.copyfile(place.path / file, folder / file)
+    write_manifest(folder)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow store with a database and no runs: making one takes seconds."""
+    from mlflow.tracking import MlflowClient
+
+    folder = tmp_path_factory.mktemp("store") / "mlflow"
+    folder.mkdir()
+    MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
+    return folder
+
+
+@pytest.fixture
+def logged(place: Workspace, store: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """The workspace with a store of its own, and releases 0001 and 0002 that can be logged."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copytree(store, place.path / "mlflow")
+    for name in ("0001", "0002"):
+        served_release(place, name)
+    return place
+
+
+def runs(place: Workspace) -> list[Any]:
+    found = registry._store(place)
+    return list(found.client.search_runs([found.experiment_id]))
+
+
+def versions(place: Workspace) -> list[str]:
+    client = registry._store(place).client
+    found = client.search_model_versions(f"name = '{registry.model_name(place)}'")
+    return sorted(version.tags["release"] for version in found)
+
+
+def evidence(update: Update) -> None:
+    folder = update.folder / "evidence"
+    folder.mkdir()
+    (folder / "scores.csv").write_text(
+        "set,metric,champion,challenger\nreference,f1_macro,0.5,0.6\nreference,ece,,0.1\n"
+    )
+
+
+def test_an_update_is_logged_once_and_the_alias_follows_the_champion(logged: Workspace) -> None:
+    assert registry.served(logged) is None
+    (first,) = updates(logged.path)
+    evidence(first)
+    run_id = registry.log_update(logged, first, CONTEXT)
+    assert registry.log_update(logged, first, CONTEXT) == run_id
+    (run,) = runs(logged)
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["reference/challenger/f1_macro"] == 0.6
+    assert "reference/champion/ece" not in run.data.metrics  # there was none
+    for _ in range(2):
+        registry.promote(logged, "0001", run_id)
+        assert registry.served(logged) == champion_of(logged.path) == "0001"
+    assert versions(logged) == ["0001"]
+
+    second = decided(logged.path, Decision("0002", ()), TakenBatch("b", "d"))
+    registry.promote(logged, "0002", registry.log_update(logged, second, CONTEXT))
+    assert registry.served(logged) == champion_of(logged.path) == "0002"
+    third = decided(logged.path, Decision(None, ("worse",), ("c",)), TakenBatch("c", "d"))
+    registry.promote(logged, "0002", registry.log_update(logged, third, CONTEXT))
+    assert versions(logged) == ["0001", "0002"]
+    assert len(runs(logged)) == 3
+
+
+def test_a_run_that_was_killed_is_replaced(logged: Workspace) -> None:
+    (first,) = updates(logged.path)
+    store = registry._store(logged)
+    from flows.provenance import file_digest
+
+    key = f"update {first.name} {file_digest(first.folder / 'taken.json')}"
+    unfinished = store.create("update 0001", {registry.KEY: key})
+    run_id = registry.log_update(logged, first, CONTEXT)
+    assert run_id != unfinished
+    assert [run.info.run_id for run in runs(logged)] == [run_id]
+    registry.promote(logged, "0001", run_id)
+    assert registry.served(logged) == "0001"
+
+
+def test_a_promotion_that_was_killed_goes_on(logged: Workspace) -> None:
+    """Between the version and the alias."""
+    (first,) = updates(logged.path)
+    run_id = registry.log_update(logged, first, CONTEXT)
+    registry.promote(logged, "0001", run_id)
+    client, name = registry._store(logged).client, registry.model_name(logged)
+    client.delete_registered_model_alias(name, registry.ALIAS)
+    assert registry.served(logged) is None
+    registry.promote(logged, "0001", run_id)
+    assert (registry.served(logged), versions(logged)) == ("0001", ["0001"])
+
+
+def test_a_rollback_is_in_the_ledger_and_in_the_registry(logged: Workspace) -> None:
+    for update in (*updates(logged.path), decided(logged.path, Decision("0002", ()))):
+        decision = update.decision
+        assert decision is not None
+        registry.promote(logged, str(decision.release), registry.log_update(logged, update, CONTEXT))
+    logged.set_params(["calibrate.step=0.01"])
+    roll_back(logged, "0001", "alarms at night", NOW)
+    last = updates(logged.path)[-1]
+    assert (last.kind, last.reason, last.done) == ("rollback", "alarms at night", True)
+    assert registry.served(logged) == champion_of(logged.path) == "0001"
+    lock = release_folder(logged.path, "0001") / "dvc.lock"
+    assert (logged.path / "dvc.lock").read_bytes() == lock.read_bytes()
+    assert logged.params().calibrate.step == 0.01  # what a user has edited stays
+    assert versions(logged) == ["0001", "0002"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("0001", "is the champion already"),
+        ("0009", "There is no release '0009', only 0001, 0002"),
+        ("../releases/0002", "There is no release"),
+        ("", "There is no release"),
+    ],
+)
+def test_a_rollback_that_cannot_be_changes_nothing(logged: Workspace, name: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        roll_back(logged, name, "why", NOW)
+    assert len(updates(logged.path)) == 1
+
+
+def test_a_damaged_release_or_an_unfinished_update_stops_a_rollback(logged: Workspace) -> None:
+    (release_folder(logged.path, "0002") / "model.pt").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"0002/model\.pt is changed: restore the release"):
+        roll_back(logged, "0002", "why", NOW)
+    begin(logged.path, "update", (), "0001", NOW)
+    with pytest.raises(InputError, match="Update 0002 is unfinished"):
+        roll_back(logged, "0002", "why", NOW)
