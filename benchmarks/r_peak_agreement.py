@@ -59,7 +59,8 @@ def by_xqrs(rate: int) -> Callable[[Signal], Peaks]:
 
 def by_vote(signal_mv: Signal) -> Peaks:
     """Both detectors on every lead."""
-    return vote([peaks for lead in signal_mv.T for peaks in detections(lead).values()], len(signal_mv))
+    of_leads = detections(signal_mv)
+    return vote([peaks for of_lead in of_leads for peaks in of_lead.values()], len(signal_mv))
 
 
 DETECTORS: dict[str, Callable[[Signal], Peaks]] = {

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from toy_counterfactuals import mean_model
 
 from veribeat.black_box import BlackBox, DifferentiableModel
+from veribeat.counterfactual import trial
 from veribeat.counterfactual.search import search
 from veribeat.counterfactual.segment_edits import SEGMENT, SegmentEdits
 from veribeat.counterfactual.stability import shifted
@@ -127,6 +128,18 @@ def test_the_number_of_workers_changes_nothing(workers: int) -> None:
         other.searched,
         other.forwards,
     )
+
+
+@pytest.mark.parametrize("at_a_time", [1, 3, 100])
+def test_how_many_are_asked_for_at_a_time_changes_forwards_alone(
+    at_a_time: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = search([donor(), donor(1.5)], MI, model(), SETTINGS)
+    monkeypatch.setattr(trial, "AT_A_TIME", at_a_time)
+    found = search([donor(), donor(1.5)], MI, model(), SETTINGS)
+    assert found.signal_mv.tobytes() == expected.signal_mv.tobytes()
+    assert (found.donor, found.margin, found.searched) == (expected.donor, expected.margin, expected.searched)
+    assert (found.forwards > expected.forwards) == (at_a_time == 100)
 
 
 def test_without_a_donor_there_is_nothing_to_search() -> None:

@@ -7,7 +7,7 @@ from recordings import BEAT_S, stored
 
 from veribeat.conventions import LEADS
 from veribeat.signal import r_peaks
-from veribeat.signal.r_peaks import find_r_peaks
+from veribeat.signal.r_peaks import detections, find_r_peaks
 
 II = LEADS.index("II")
 SIGNAL = stored().astype(np.float32)
@@ -67,16 +67,28 @@ def test_leads_vote_where_lead_ii_fails(spoil: str) -> None:
 def test_xqrs_is_taken_where_the_leads_confirm_it(monkeypatch: pytest.MonkeyPatch) -> None:
     real = r_peaks.detections
 
-    def neurokit_fails_in_ii(lead_mv: NDArray[np.float32]) -> dict[str, NDArray[np.int64]]:
-        found = real(lead_mv)
-        if (lead_mv == SIGNAL[:, II]).all():
-            found["neurokit2"] = found["neurokit2"][::2]
+    def neurokit_fails_in_ii(leads_mv: NDArray[np.float32]) -> list[dict[str, NDArray[np.int64]]]:
+        found = real(leads_mv)
+        for lead_mv, of_lead in zip(leads_mv.T, found, strict=True):
+            if (lead_mv == SIGNAL[:, II]).all():
+                of_lead["neurokit2"] = of_lead["neurokit2"][::2]
         return found
 
     monkeypatch.setattr(r_peaks, "detections", neurokit_fails_in_ii)
     found = find_r_peaks(SIGNAL)
     assert (found.lead, found.detector) == ("II", "xqrs")
     assert_all_found(SIGNAL)
+
+
+def test_no_lead_depends_on_what_is_beside_it() -> None:
+    signal = SIGNAL.copy()
+    signal[:, 3] = 0.2  # flat
+    together = detections(signal)
+    assert [bool(len(peaks["xqrs"])) for peaks in together] == [column != 3 for column in range(12)]
+    for column, expected in enumerate(together):
+        (alone,) = detections(signal[:, [column]])
+        for detector, peaks in expected.items():
+            assert np.array_equal(alone[detector], peaks)
 
 
 def test_flat_recordings_have_none() -> None:

@@ -204,13 +204,12 @@ def _shortest_beginning(
     """
     lengths = np.unique(np.rint(np.geomspace(1, len(order), trial.settings.lengths)).astype(np.int64))
     beginnings, candidates = _beginnings(edits, order, lengths)
-    margins = trial.own_margins(candidates)
-    place = trial.first_reached(candidates, margins)
+    place, margins = trial.first_reached(candidates)
     if place is None and may_ask_less:
         best = int(margins.argmax())
         (of_copies,) = trial.shifted_margins(candidates[best][None])
         trial.margin = min(trial.margin, min(margins[best], of_copies) / 2)
-        place = None if trial.margin < 0 else trial.first_reached(candidates, margins)
+        place = None if trial.margin < 0 else trial.first_in_copies(candidates, margins)
     if place is None:
         return beginnings[margins.argmax()], False
     between = np.arange(lengths[place - 1] + 1 if place else 1, lengths[place])
@@ -218,7 +217,7 @@ def _shortest_beginning(
         between = np.unique(np.rint(np.linspace(between[0], between[-1], trial.settings.lengths)).astype(int))
     if len(between):
         shorter, candidates = _beginnings(edits, order, between)
-        finer = trial.first_reached(candidates, trial.own_margins(candidates))
+        finer, _ = trial.first_reached(candidates)
         if finer is not None:
             return shorter[finer], True
     return beginnings[place], True
@@ -258,6 +257,5 @@ def _take_away(edits: Edits, chosen: Chosen, spare: NDArray[np.int64], trial: Tr
     for row in range(len(spare)):
         fewer[row, spare[: row + 1]] = False
     fewest_first = fewer[::-1]
-    candidates = edits.apply(fewest_first)
-    place = trial.first_reached(candidates, trial.own_margins(candidates))
+    place, _ = trial.first_reached(edits.apply(fewest_first))
     return None if place is None else fewest_first[place]

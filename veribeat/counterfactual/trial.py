@@ -13,6 +13,9 @@ from veribeat.counterfactual.targets import Labels
 TOGETHER = 2
 """Candidates whose shifted copies share a batch: a recurrent network takes less time for eight than for twice four."""
 
+AT_A_TIME = 4
+"""Candidates that are asked for before the next ones, which the first that reaches the target makes needless."""
+
 
 @dataclass(frozen=True)
 class SearchSettings:
@@ -63,8 +66,22 @@ class Trial:
         )
         return float(margins[0]), float(margins.min())
 
-    def first_reached(self, candidates: Signal, margins: NDArray[np.float64]) -> int | None:
-        """The first candidate (N, T, 12) that reaches the target, copies included; None without one."""
+    def first_reached(self, candidates: Signal) -> tuple[int | None, NDArray[np.float64]]:
+        """The first candidate (N, T, 12) that reaches the target, copies included; None without one.
+
+        With it the margins (N,) of the candidates as they are: no further than they had to be asked for, then NaN.
+        """
+        margins = np.full(len(candidates), np.nan)
+        for start in range(0, len(candidates), AT_A_TIME):
+            some = slice(start, start + AT_A_TIME)
+            margins[some] = self.own_margins(candidates[some])
+            place = self.first_in_copies(candidates[some], margins[some])
+            if place is not None:
+                return start + place, margins
+        return None, margins
+
+    def first_in_copies(self, candidates: Signal, margins: NDArray[np.float64]) -> int | None:
+        """The same where the candidates' own `margins` (N,) are known."""
         places = np.flatnonzero(margins >= self.margin)
         for some in np.split(places, np.arange(TOGETHER, len(places), TOGETHER)):
             reached = self.shifted_margins(candidates[some]) >= self.margin

@@ -63,7 +63,8 @@ class WaveEdits:
 
     def apply(self, chosen: Chosen) -> Signal:
         """See `Edits`."""
-        beats = np.tensordot(chosen.astype(np.float64), self.shapes, axes=1)
+        # Not by BLAS, whose threads wait for each other where this is done in several threads or processes.
+        beats = np.einsum("nu,utl->ntl", chosen.astype(np.float64), self.shapes)
         return from_units(to_units((self.query_mv + self._placed(beats)).astype(np.float32)))
 
     def gains(self, gradient: Signal) -> NDArray[np.float64]:
@@ -71,7 +72,8 @@ class WaveEdits:
         summed = np.zeros(self.shapes.shape[1:])
         for of_beat, of_signal in self._spans():
             summed[of_beat] += gradient[of_signal]
-        return np.tensordot(self.shapes, summed, axes=2)
+        gains: NDArray[np.float64] = np.einsum("utl,tl->u", self.shapes, summed)
+        return gains
 
     def mask(self, chosen: Chosen) -> Mask:
         """See `Edits`."""

@@ -71,14 +71,17 @@ def find_r_peaks(signal_mv: NDArray[np.float32]) -> RPeaks:
 
     The same beats: none of one detection without one of the other within 0.06 s, but for those within 0.4 s of an end.
     """
-    of_ii = detections(signal_mv[:, LEADS.index("II")])
+    two = LEADS.index("II")
+    (of_ii,) = detections(signal_mv[:, [two]])
     if _same_beats(of_ii["neurokit2"], of_ii["xqrs"], len(signal_mv)):
         both = of_ii["neurokit2"][_near(of_ii["neurokit2"], of_ii["xqrs"])]
         return _placed(signal_mv, both, "II", "neurokit2")
+    of_leads = detections(np.delete(signal_mv, two, axis=1))
+    of_leads.insert(two, of_ii)
     found = {
         (lead, detector): peaks
-        for k, lead in enumerate(LEADS)
-        for detector, peaks in (of_ii if lead == "II" else detections(signal_mv[:, k])).items()
+        for lead, of_lead in zip(LEADS, of_leads, strict=True)
+        for detector, peaks in of_lead.items()
     }
     beats = vote(list(found.values()), len(signal_mv))
     if not len(beats):
@@ -92,28 +95,34 @@ def find_r_peaks(signal_mv: NDArray[np.float32]) -> RPeaks:
     return _placed(signal_mv, beats, best, "vote")
 
 
-def detections(lead_mv: NDArray[np.float32]) -> dict[str, Peaks]:
-    """What each detector finds in one lead (T,), the preferred detector first."""
-    if np.ptp(lead_mv) == 0:
-        nothing = np.empty(0, dtype=np.int64)
-        return {"neurokit2": nothing, "xqrs": nothing}
-    mirrored = np.pad(lead_mv.astype(np.float64), MIRRORED, mode="reflect")
+def detections(leads_mv: NDArray[np.float32]) -> list[dict[str, Peaks]]:
+    """What each detector finds in each lead of (T, leads), the preferred detector first."""
+    mirrored = np.pad(leads_mv.astype(np.float64), ((MIRRORED, MIRRORED), (0, 0)), mode="reflect")
     clean = cleaned(mirrored)
-    by_neurokit = neurokit2.ecg_findpeaks(clean, sampling_rate=SAMPLING_RATE)["ECG_R_Peaks"]
     ratio = Fraction(XQRS_RATE, SAMPLING_RATE)
     faster = resample_poly(mirrored, ratio.numerator, ratio.denominator)
-    by_xqrs = find_xqrs(faster, XQRS_RATE)
-    return {
-        "neurokit2": _within(by_neurokit, 1.0, len(lead_mv)),
-        "xqrs": _within(by_xqrs, float(ratio), len(lead_mv)),
-    }
+    found = []
+    for column in range(leads_mv.shape[1]):
+        if np.ptp(leads_mv[:, column]) == 0:
+            nothing = np.empty(0, dtype=np.int64)
+            found.append({"neurokit2": nothing, "xqrs": nothing})
+            continue
+        by_neurokit = neurokit2.ecg_findpeaks(clean[:, column], sampling_rate=SAMPLING_RATE)["ECG_R_Peaks"]
+        by_xqrs = find_xqrs(faster[:, column], XQRS_RATE)
+        found.append(
+            {
+                "neurokit2": _within(by_neurokit, 1.0, len(leads_mv)),
+                "xqrs": _within(by_xqrs, float(ratio), len(leads_mv)),
+            }
+        )
+    return found
 
 
-def cleaned(lead_mv: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What `neurokit2.ecg_clean` makes of a lead (T,) at 100 Hz: no drift below 0.5 Hz, and no hum of 50 Hz."""
-    without_drift = sosfiltfilt(_high_pass(), lead_mv)
+def cleaned(leads_mv: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What `neurokit2.ecg_clean` makes of leads (T, ...) at 100 Hz: no drift below 0.5 Hz, and no hum of 50 Hz."""
+    without_drift = sosfiltfilt(_high_pass(), leads_mv, axis=0)
     # The mean of two samples, one period of 50 Hz, forwards and backwards.
-    without_hum: NDArray[np.float64] = filtfilt(np.ones(2), [2], without_drift)
+    without_hum: NDArray[np.float64] = filtfilt(np.ones(2), [2], without_drift, axis=0)
     return without_hum
 
 
