@@ -12,4 +12,5 @@ def make_deterministic(threads: int) -> None:
     """
     torch.set_flush_denormal(True)
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    # What torch.use_deterministic_algorithms(True) sets, which besides takes seconds to import a compiler.
+    torch.set_deterministic_debug_mode("error")

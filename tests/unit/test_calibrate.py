@@ -185,11 +185,11 @@ def test_a_wrong_bootstrap_is_refused_by_name(key, value):
 @pytest.fixture
 def torch_settings():
     """A stage owns its process and sets torch up for good; here other tests follow."""
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    threads, mode = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     yield
     torch.set_flush_denormal(False)
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic)
+    torch.set_deterministic_debug_mode(mode)
 
 
 @pytest.fixture
