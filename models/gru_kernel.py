@@ -9,6 +9,8 @@ compile time. The compiler must see that they do not overlap, or it makes no vec
 as long.
 """
 
+from typing import Final
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -38,7 +40,7 @@ _P3, _P4, _P5 = np.float32(4.1665795894e-2), np.float32(1.6666665459e-1), np.flo
 _FLAGS = {"contract", "nnan", "ninf", "nsz"}
 
 # The other error model asks at every division whether it is by zero, and there are no vectors of that.
-_LIKE_NUMPY = "numpy"
+_LIKE_NUMPY: Final = "numpy"
 
 
 def packed(weights: Array) -> Array:
