@@ -1,6 +1,7 @@
 """A classifier as it is served: weights, classes and thresholds in one folder, without Lightning or MLflow."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,14 @@ DESCRIPTION = "classifier.json"
 
 LARGEST_MV = np.iinfo(np.int16).max / UNITS_PER_MV
 """The largest amplitude that PTB-XL's int16 files can hold, in mV; more means another unit."""
+
+_AGREED: dict[str, Any] = {
+    "classes": list(SUPERCLASSES),
+    "leads": list(LEADS),
+    "record_samples": RECORD_SAMPLES,
+    "sampling_rate": SAMPLING_RATE,
+}
+"""What classifier.json must say, because it is all that this version serves."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,11 @@ def _checked_signals(signals_mv: ArrayLike) -> NDArray[np.float32]:
     return signals
 
 
+def describe(backbone: str, thresholds: Mapping[str, float]) -> dict[str, Any]:
+    """What classifier.json says of a classifier: the name of its backbone, a threshold (0-1) for each superclass."""
+    return {"backbone": backbone, **_AGREED, "thresholds": dict(thresholds)}
+
+
 def _read_description(path: Path) -> tuple[str, tuple[float, ...]]:
     """Name of the backbone and the thresholds in the order of SUPERCLASSES, from a classifier.json."""
     try:
@@ -104,13 +118,7 @@ def _read_description(path: Path) -> tuple[str, tuple[float, ...]]:
         raise InputError(f"{path} is not valid JSON ({error}): calibrate the model again.") from error
     if not isinstance(description, dict):
         raise InputError(f"{path} must hold an object with the key 'backbone': calibrate the model again.")
-    agreed = {
-        "classes": list(SUPERCLASSES),
-        "leads": list(LEADS),
-        "sampling_rate": SAMPLING_RATE,
-        "record_samples": RECORD_SAMPLES,
-    }
-    for key, value in agreed.items():
+    for key, value in _AGREED.items():
         if description.get(key) != value:
             raise InputError(
                 f"{path}: '{key}' is {description.get(key)!r}, but this version serves {value!r} only:"

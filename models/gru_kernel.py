@@ -9,8 +9,6 @@ compile time. The compiler must see that they do not overlap, or it makes no vec
 as long.
 """
 
-from typing import Final
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -30,7 +28,7 @@ GATES = 3 * UNITS
 
 _ONE, _TWO = np.float32(1), np.float32(2)
 _LIMIT = np.float32(87)  # beyond it exp leaves float32
-_MAGIC = np.float32(1.5 * 2**23)  # what is added to it comes out as a whole number, in the lowest bits
+_WHOLE = np.float32(1.5 * 2**23)  # x + _WHOLE rounds x to a whole number, which its lowest bits hold
 _LOG2_E, _LN2_HIGH, _LN2_LOW = np.float32(1.44269504), np.float32(0.693359375), np.float32(-2.12194440e-4)
 # of Cephes' expf; exp(r) = 1 + r + r^2 p(r)
 _P0, _P1, _P2 = np.float32(1.9875691500e-4), np.float32(1.3981999507e-3), np.float32(8.3334519073e-3)
@@ -39,8 +37,8 @@ _P3, _P4, _P5 = np.float32(4.1665795894e-2), np.float32(1.6666665459e-1), np.flo
 # FMA, and no infinities; no reordering of sums, so that a record has the same value in every place.
 _FLAGS = {"contract", "nnan", "ninf", "nsz"}
 
-# The other error model asks at every division whether it is by zero, and there are no vectors of that.
-_LIKE_NUMPY: Final = "numpy"
+# Python's error model asks at every division whether it is by zero, and there are no vectors of that.
+_compiled = njit(nogil=True, cache=True, fastmath=_FLAGS, error_model="numpy")
 
 
 def packed(weights: Array) -> Array:
@@ -50,7 +48,7 @@ def packed(weights: Array) -> Array:
     return np.ascontiguousarray(blocks).reshape(-1, ROWS * UNITS)
 
 
-@njit(nogil=True, cache=True, fastmath=_FLAGS, error_model=_LIKE_NUMPY)
+@_compiled
 def last_states(projected: Array, weights: Array, bias: Array) -> Array:
     """States (B, 64) after the last step, from 0.
 
@@ -62,14 +60,14 @@ def last_states(projected: Array, weights: Array, bias: Array) -> Array:
     return _run(projected, weights, bias, np.empty((1, 1, 5 * UNITS), np.float32), False)
 
 
-@njit(nogil=True, cache=True, fastmath=_FLAGS, error_model=_LIKE_NUMPY)
+@_compiled
 def remembered_states(projected: Array, weights: Array, bias: Array) -> tuple[Array, Array]:
     """The same, with what `input_gradients` needs: (B, T, 320)."""
     kept = np.empty((*projected.shape[:2], 5 * UNITS), np.float32)
     return _run(projected, weights, bias, kept, True), kept
 
 
-@njit(nogil=True, cache=True, fastmath=_FLAGS, error_model=_LIKE_NUMPY)
+@_compiled
 def _run(projected: Array, weights: Array, bias: Array, kept: Array, keep: bool) -> Array:
     count, steps, _ = projected.shape
     last = np.empty((count, UNITS), np.float32)
@@ -106,7 +104,7 @@ def _run(projected: Array, weights: Array, bias: Array, kept: Array, keep: bool)
     return last
 
 
-@njit(nogil=True, cache=True, fastmath=_FLAGS, error_model=_LIKE_NUMPY)
+@_compiled
 def input_gradients(of_last: Array, kept: Array, weights: Array) -> Array:
     """Gradients (B, T, 192) by `projected` of something whose gradients by the last states are `of_last` (B, 64).
 
@@ -139,7 +137,7 @@ def input_gradients(of_last: Array, kept: Array, weights: Array) -> Array:
     return found
 
 
-@njit(nogil=True, cache=True, fastmath=_FLAGS, error_model=_LIKE_NUMPY)
+@_compiled
 def _add_product(left: Array, packed: Array, sums: Array, lanes: int) -> None:
     """sums (4, N / 64, 64) += left (4, K) x the weights (K, N) that are `packed`, in the first `lanes` rows."""
     parts = sums.shape[1]
@@ -163,14 +161,13 @@ def _add_product(left: Array, packed: Array, sums: Array, lanes: int) -> None:
                 )
 
 
-@njit(nogil=True, cache=True, fastmath=_FLAGS, error_model=_LIKE_NUMPY, inline="always")
+@_compiled
 def _sigmoid(value: np.float32) -> np.float32:
     """Logistic function; the compiler has no vectors for its own exp."""
     x = min(max(-value, -_LIMIT), _LIMIT)
-    shifted = x * _LOG2_E + _MAGIC
-    n = shifted - _MAGIC
+    rounded = x * _LOG2_E + _WHOLE
+    n = rounded - _WHOLE
     r = x - n * _LN2_HIGH - n * _LN2_LOW
     p = ((((_P0 * r + _P1) * r + _P2) * r + _P3) * r + _P4) * r + _P5
-    exponent = np.int32(np.float32(shifted).view(np.int32) << np.int32(23)) + np.int32(127 << 23)
-    power = np.int32(exponent).view(np.float32)  # 2^n
+    power = np.int32((np.float32(rounded).view(np.int32) + 127) << 23).view(np.float32)  # 2^n, by its bits
     return _ONE / (_ONE + (p * r * r + r + _ONE) * power)

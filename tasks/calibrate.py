@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.bundle import DESCRIPTION, describe
 from models.inference import load_backbone, predict_probabilities
 from models.runtime import make_deterministic
 from tasks.params.calibrate import CalibrateParams
@@ -17,7 +18,7 @@ from tasks.params.cohort import CohortParams
 from tasks.params.reading import read_section
 from tasks.params.train import ArmParams, ComputeParams
 from tasks.stage import OUT, output_folder, run, write_json
-from veribeat.conventions import LEADS, RECORD_SAMPLES, SAMPLING_RATE, SUPERCLASSES
+from veribeat.conventions import SUPERCLASSES
 from veribeat.data.demography import demographic_groups
 from veribeat.errors import InputError
 from veribeat.metrics.bootstrap import Bootstrap, bootstrap_intervals
@@ -82,17 +83,7 @@ def calibrate(
 
     predictions.to_parquet(out / "predictions.parquet", index=False)
     write_json(out / "metrics.json", rounded(result.metrics))
-    write_json(
-        out / "classifier.json",
-        {
-            "backbone": backbone,
-            "classes": SUPERCLASSES,
-            "leads": LEADS,
-            "record_samples": RECORD_SAMPLES,
-            "sampling_rate": SAMPLING_RATE,
-            "thresholds": result.thresholds,
-        },
-    )
+    write_json(out / DESCRIPTION, describe(backbone, result.thresholds))
     for name, table in {
         "intervals": result.intervals,
         "roc": result.roc,

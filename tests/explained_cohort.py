@@ -9,9 +9,10 @@ import pandas as pd
 import torch
 
 from models.backbones.registry import build_backbone
+from models.bundle import describe
 from models.inference import predict_probabilities
 from tasks.explained import Explained, Sources
-from veribeat.conventions import LEADS, RECORD_SAMPLES, SAMPLING_RATE, SUPERCLASSES
+from veribeat.conventions import LEADS, RECORD_SAMPLES, SUPERCLASSES
 from veribeat.metrics.thresholds import predict_labels
 
 RECORDS = 60
@@ -72,14 +73,7 @@ def make_sources(out: Path) -> Sources:
     roles.to_parquet(sources.split / "roles.parquet")
     (sources.split / "normalisation.json").write_text('{"mean_mv": 0.0, "records": 10, "std_mv": 0.25}')
     torch.save(backbone.state_dict(), sources.trained / "model.pt")
-    description = {
-        "backbone": "cnn_gru_flow",
-        "classes": SUPERCLASSES,
-        "leads": LEADS,
-        "record_samples": RECORD_SAMPLES,
-        "sampling_rate": SAMPLING_RATE,
-        "thresholds": dict(zip(SUPERCLASSES, thresholds.tolist(), strict=True)),
-    }
+    description = describe("cnn_gru_flow", dict(zip(SUPERCLASSES, thresholds.tolist(), strict=True)))
     (sources.calibrated / "classifier.json").write_text(json.dumps(description))
     return sources
 

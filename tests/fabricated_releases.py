@@ -8,7 +8,8 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from flows.release.manifest import write_manifest
-from veribeat.conventions import LEADS, SUPERCLASSES
+from models.bundle import describe
+from veribeat.conventions import SUPERCLASSES
 
 CODE = Path(__file__).resolve().parents[1]
 
@@ -197,14 +198,7 @@ def _model(folder: Path, arm: str) -> None:
     _csv(folder / "history.csv", ["epoch", "train_loss", "val_loss"], [[0, 0.3, 0.4]])
     write_json(
         folder / "classifier.json",
-        {
-            "backbone": "cnn_gru_flow",
-            "classes": list(SUPERCLASSES),
-            "leads": list(LEADS),
-            "record_samples": 1000,
-            "sampling_rate": 100,
-            "thresholds": {name: 0.3 + i / 100 for i, name in enumerate(SUPERCLASSES)},
-        },
+        describe("cnn_gru_flow", {name: 0.3 + i / 100 for i, name in enumerate(SUPERCLASSES)}),
     )
 
 

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from bare_updates import make_workspace, with_champion
 from checkout import EXPLAINED, Checkout
 from downloads import small_folder
 from file_server import FileServer, serving
+
+from flows.workspace import Workspace
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +56,15 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
 def folder(tmp_path: Path) -> Path:
     """Where downloads go; not made yet."""
     return tmp_path / "ptbxl"
+
+
+@pytest.fixture(scope="session")
+def updatable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace for updates in which nothing has run; not to be changed."""
+    return make_workspace(tmp_path_factory.mktemp("updatable"))
+
+
+@pytest.fixture
+def study(updatable: Path, tmp_path: Path) -> Workspace:
+    """A copy of that workspace, for one test to change, with a champion."""
+    return with_champion(updatable, tmp_path)

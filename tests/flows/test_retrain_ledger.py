@@ -8,9 +8,11 @@ import pytest
 from bad_records import write_good_folder
 from bare_updates import NOW, decided, release
 
+from flows.release.by_hand import release_by_hand
 from flows.release.manifest import differences, is_complete, read_manifest
 from flows.retrain import inbox
 from flows.retrain.ledger import Decision, TakenBatch, begin, champion_of, learnt_in, updates
+from flows.workspace import Workspace
 from veribeat.errors import InputError
 
 # The ledger
@@ -195,3 +197,8 @@ def test_a_damaged_manifest_is_one_sentence(tmp_path: Path, text: str) -> None:
         differences(folder)
     assert not is_complete(folder)
     assert not is_complete(tmp_path / "none")
+
+
+def test_a_workspace_for_updates_is_not_released_by_hand(study: Workspace) -> None:
+    with pytest.raises(InputError, match="'veribeat retrain' makes its releases"):
+        release_by_hand(study, "v1", "baseline", "why not", (), None)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from bare_updates import NOW, decided, make_workspace, with_champion
+from bare_updates import NOW, decided
 
 from flows.release.contents import STATE, release_folder
 from flows.release.manifest import write_manifest
@@ -18,41 +18,23 @@ from flows.tracking.context import RunContext
 from flows.tracking.environment import quieten
 from flows.workspace import Workspace
 from models.backbones.registry import build_backbone
-from veribeat.conventions import LEADS, RECORD_SAMPLES, SAMPLING_RATE, SUPERCLASSES
+from models.bundle import describe
+from veribeat.conventions import SUPERCLASSES
 from veribeat.errors import InputError
 
 quieten()
 CONTEXT = RunContext(None, "0123abc", {})
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace for updates; not to be changed."""
-    return make_workspace(tmp_path_factory.mktemp("cohort"))
-
-
-@pytest.fixture
-def place(made: Path, tmp_path: Path) -> Workspace:
-    """A copy that has a champion."""
-    return with_champion(made, tmp_path)
-
-
-def served_release(place: Workspace, name: str) -> None:
+def served_release(study: Workspace, name: str) -> None:
     """A release whose model can be logged."""
-    folder = release_folder(place.path, name)
+    folder = release_folder(study.path, name)
     folder.mkdir(parents=True, exist_ok=True)
     torch.save(build_backbone("cnn_gru_flow").state_dict(), folder / "model.pt")
-    description = {
-        "backbone": "cnn_gru_flow",
-        "classes": SUPERCLASSES,
-        "leads": LEADS,
-        "record_samples": RECORD_SAMPLES,
-        "sampling_rate": SAMPLING_RATE,
-        "thresholds": dict.fromkeys(SUPERCLASSES, 0.5),
-    }
+    description = describe("cnn_gru_flow", dict.fromkeys(SUPERCLASSES, 0.5))
     (folder / "classifier.json").write_text(json.dumps(description))
     for file in STATE:
-        shutil.copyfile(place.path / file, folder / file)
+        shutil.copyfile(study.path / file, folder / file)
     write_manifest(folder)
 
 
@@ -68,23 +50,23 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def logged(place: Workspace, store: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+def logged(study: Workspace, store: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """The workspace with a store of its own, and releases 0001 and 0002 that can be logged."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    shutil.copytree(store, place.path / "mlflow")
+    shutil.copytree(store, study.path / "mlflow")
     for name in ("0001", "0002"):
-        served_release(place, name)
-    return place
+        served_release(study, name)
+    return study
 
 
-def runs(place: Workspace) -> list[Any]:
-    found = registry._store(place)
+def runs(study: Workspace) -> list[Any]:
+    found = registry._store(study)
     return list(found.client.search_runs([found.experiment_id]))
 
 
-def versions(place: Workspace) -> list[str]:
-    client = registry._store(place).client
-    found = client.search_model_versions(f"name = '{registry.model_name(place)}'")
+def versions(study: Workspace) -> list[str]:
+    client = registry._store(study).client
+    found = client.search_model_versions(f"name = '{registry.model_name(study)}'")
     return sorted(version.tags["release"] for version in found)
 
 

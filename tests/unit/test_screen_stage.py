@@ -15,6 +15,7 @@ import torch
 
 from flows.stream import simulate_stream
 from models.backbones.registry import build_backbone
+from models.bundle import describe
 from tasks.ingest import ingest
 from tasks.params.document import read_params
 from tasks.params.ingest import IngestParams
@@ -23,7 +24,7 @@ from tasks.params.simulate import SimulateParams
 from tasks.screen import Reference, screen
 from tasks.simulate import simulate
 from tasks.stage import CODE_ROOT
-from veribeat.conventions import LEADS, RECORD_SAMPLES, SAMPLING_RATE, SUPERCLASSES
+from veribeat.conventions import SUPERCLASSES
 from veribeat.data.quarantine import Reason
 from veribeat.errors import InputError
 from veribeat.simulation.stream import StreamPlan, parse_faults
@@ -115,14 +116,7 @@ def _write_champion(folder: Path, known: pd.DataFrame) -> None:
     backbone = build_backbone("cnn_gru_flow")
     backbone.normalise.set_statistics(0.0, 0.25)
     torch.save(backbone.state_dict(), folder / "model.pt")
-    description = {
-        "backbone": "cnn_gru_flow",
-        "classes": SUPERCLASSES,
-        "leads": LEADS,
-        "record_samples": RECORD_SAMPLES,
-        "sampling_rate": SAMPLING_RATE,
-        "thresholds": dict.fromkeys(SUPERCLASSES, 0.5),
-    }
+    description = describe("cnn_gru_flow", dict.fromkeys(SUPERCLASSES, 0.5))
     (folder / "classifier.json").write_text(json.dumps(description))
     known.loc[known["fold"] <= 7, ["ecg_id"]].to_csv(folder / "learnt.csv", index=False)
 

@@ -71,13 +71,13 @@ def find_r_peaks(signal_mv: NDArray[np.float32]) -> RPeaks:
 
     The same beats: none of one detection without one of the other within 0.06 s, but for those within 0.4 s of an end.
     """
-    two = LEADS.index("II")
-    (of_ii,) = detections(signal_mv[:, [two]])
+    ii = LEADS.index("II")
+    (of_ii,) = detections(signal_mv[:, [ii]])
     if _same_beats(of_ii["neurokit2"], of_ii["xqrs"], len(signal_mv)):
         both = of_ii["neurokit2"][_near(of_ii["neurokit2"], of_ii["xqrs"])]
         return _placed(signal_mv, both, "II", "neurokit2")
-    of_leads = detections(np.delete(signal_mv, two, axis=1))
-    of_leads.insert(two, of_ii)
+    of_leads = detections(np.delete(signal_mv, ii, axis=1))
+    of_leads.insert(ii, of_ii)
     found = {
         (lead, detector): peaks
         for lead, of_lead in zip(LEADS, of_leads, strict=True)
@@ -96,7 +96,7 @@ def find_r_peaks(signal_mv: NDArray[np.float32]) -> RPeaks:
 
 
 def detections(leads_mv: NDArray[np.float32]) -> list[dict[str, Peaks]]:
-    """What each detector finds in each lead of (T, leads), the preferred detector first."""
+    """What each detector finds in each lead of (T, leads) in mV at 100 Hz, the preferred detector first."""
     mirrored = np.pad(leads_mv.astype(np.float64), ((MIRRORED, MIRRORED), (0, 0)), mode="reflect")
     clean = cleaned(mirrored)
     ratio = Fraction(XQRS_RATE, SAMPLING_RATE)
