@@ -113,7 +113,7 @@ def outcomes(
                     names_of(target)[0],
                     bool(valid[place]),
                     float((np.abs(signal - query.signal_mv) > tolerance_mv).mean()),
-                    temporal_stability(signal, moved, sigma) if reading.endswith("(ours)") else np.nan,
+                    temporal_stability(signal, SHIFTS, sigma) if reading.endswith("(ours)") else np.nan,
                     float(1 / (1 + rms)),
                 )
             )

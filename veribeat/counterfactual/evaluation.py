@@ -23,6 +23,9 @@ from veribeat.counterfactual.targets import Labels
 from veribeat.dtw.distances import dtw_distances
 from veribeat.metrics.thresholds import predict_labels
 
+PARTS = 4
+"""Into which the disturbed copies of a counterfactual are split for the workers."""
+
 
 @dataclass(frozen=True)
 class QualityWeights:
@@ -196,12 +199,13 @@ def evaluate(
     mean_abs, rms = float(difference.mean()), float(np.sqrt(np.square(difference).mean()))
 
     noisy = with_noise(found.signal_mv, settings.noise_levels, noise)
-    moved = shifted(found.signal_mv, settings.shifts)
+    disturbed = np.concatenate([noisy, shifted(found.signal_mv, settings.shifts)])
     with ThreadPoolExecutor(workers) as pool:  # what takes time
-        asked = pool.submit(model.labels, np.concatenate([noisy, moved]))
+        # In parts that do not depend on the number of workers, as no result does.
+        asked = pool.map(model.labels, np.array_split(disturbed, PARTS))
         outside = pool.submit(intervals_outside, found.signal_mv, real.intervals)
-        stability = pool.submit(temporal_stability, found.signal_mv, moved, settings.sigma_mv)
-        of_disturbed = asked.result()
+        stability = pool.submit(temporal_stability, found.signal_mv, settings.shifts, settings.sigma_mv)
+        of_disturbed = np.concatenate(list(asked))
     noise_stability = share_kept(labels, of_disturbed[: len(noisy)])
     reached, present = _witnessed(found, witness)
 

@@ -6,8 +6,9 @@ For one donor:
    gradients, Sundararajan et al. 2017), says how much each edit adds to the margin of the target's worst label.
 2. Edits are sorted by that, over the square root of what they cost. A batch of ever longer beginnings of this order is
    tried, then every length between the shortest that reaches the target and the one before.
-3. What was found is put in a new order, by the gradients on the way to it, and shortened, as long as that helps; then
-   edits are taken away one by one, first those without which the margin is largest, as long as the target is reached.
+3. What was found is put in a new order, by the gradients on the way to it, and shortened, as long as that helps. Then
+   it is seen what the margin is without each of the edits that came last, and as many are taken away together as can
+   be, first those without which the margin is largest.
 
 Reached means: by `margin` logits for the candidate itself and for its copies that are shifted in time, because a
 prediction that turns back when the ECG is shifted by 10 ms explains nothing. What is returned was verified as it is
@@ -22,8 +23,7 @@ for the last bit of margin would not be sparse.
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,10 @@ from veribeat.black_box import DifferentiableModel
 from veribeat.counterfactual.edits import Chosen, Edits, all_of
 from veribeat.counterfactual.sparse import Mask, Signal
 from veribeat.counterfactual.targets import Labels
-from veribeat.counterfactual.trial import SearchSettings, Trial
+from veribeat.counterfactual.trial import AT_A_TIME, Order, SearchSettings, Trial
+
+REMOVALS = 8
+"""How many numbers of edits are tried to be taken away at once, from all that may be spared down to one."""
 
 
 @dataclass(frozen=True)
@@ -78,15 +81,17 @@ def search(
     """
     if not edits_of_donors:
         raise ValueError("there is no donor to take anything from")
-    ask = partial(Trial, target, model, settings)
-    first = ask()
-    of_whole = first.own_margins(np.concatenate([edits.apply(all_of(edits)) for edits in edits_of_donors]))
-    order = [int(donor) for donor in np.argsort(-of_whole, kind="stable")]
+
+    def margins_of_whole(first: int) -> NDArray[np.float64]:
+        some = edits_of_donors[first : first + AT_A_TIME]
+        return model.margins(np.concatenate([edits.apply(all_of(edits)) for edits in some]), target)
 
     def begin(donor: int) -> _Candidate:
-        return _begin(edits_of_donors[donor], donor, ask())
+        return _begin(donor, Trial(edits_of_donors[donor], target, model, settings))
 
     with ThreadPoolExecutor(workers) as pool:
+        of_whole = np.concatenate(list(pool.map(margins_of_whole, range(0, len(edits_of_donors), AT_A_TIME))))
+        order = [int(donor) for donor in np.argsort(-of_whole, kind="stable")]
         begun = list(pool.map(begin, order[: settings.donors]))
         more = _ahead(pool, begin, order[settings.donors :], workers)
         for donor in order[settings.donors :]:
@@ -95,18 +100,19 @@ def search(
                 break
             begun.append(next(more))
         promising = sorted(begun, key=_merit, reverse=True)[: settings.refined]
-        refined = list(pool.map(lambda candidate: _refine(candidate, ask()), promising))
-    best = max(refined, key=_merit)
-    forwards = first.forwards + sum(each.forwards for each in (*begun, *refined))
+        best = max(pool.map(_refine, promising), key=_merit)
+    chosen = best.chosen
+    edits = edits_of_donors[best.donor]
+    (signal,) = edits.apply(chosen[None])
     return Found(
-        best.signal_mv,
-        best.edits.mask(best.chosen),
-        best.chosen,
+        signal,
+        edits.mask(chosen),
+        chosen,
         best.donor,
         best.margin,
         best.valid,
         len(begun),
-        forwards,
+        len(of_whole) + sum(each.trial.forwards for each in begun),
     )
 
 
@@ -114,24 +120,32 @@ def search(
 class _Candidate:
     """What the search has come to with one donor.
 
-    `demanded` is the margin that its edits were chosen for, `own` the candidate's margin without shifts, `margin` the
-    smallest with them, and `reached` whether that is what the settings ask for; `forwards` were spent on this step.
+    `order` (k,) are its edits, those that are worth most first. `own` is its margin without shifts, `margin` the
+    smallest with them. `met` says whether that is what the trial asks for, which may be less than what the settings do.
     """
 
-    edits: Edits
     donor: int
-    chosen: Chosen
-    signal_mv: Signal
-    demanded: float
+    trial: Trial
+    order: Order
+    met: bool
     own: float
     margin: float
-    reached: bool
-    forwards: int
+
+    @property
+    def chosen(self) -> Chosen:
+        """The edits as a row (U,)."""
+        row: Chosen = self.trial.chosen([self.order])[0]
+        return row
 
     @property
     def valid(self) -> bool:
         """Without shifts."""
         return self.own >= 0
+
+    @property
+    def reached(self) -> bool:
+        """By what the settings ask for."""
+        return self.margin >= self.trial.settings.margin
 
 
 def _ahead(
@@ -145,117 +159,90 @@ def _ahead(
 def _merit(candidate: _Candidate) -> tuple[bool, bool, float]:
     """The more the better: reached and sparse, else valid and with a large margin."""
     if candidate.reached:
-        return True, True, -float(candidate.edits.mask(candidate.chosen).mean())
+        return True, True, -float(candidate.trial.edits.mask(candidate.chosen).mean())
     return False, candidate.valid, candidate.margin
 
 
-def _begin(edits: Edits, donor: int, trial: Trial) -> _Candidate:
+def _begin(donor: int, trial: Trial) -> _Candidate:
     """The shortest beginning of the edits in the order of their worth that reaches the target, for one donor."""
-    nothing = np.zeros((1, len(edits.costs)), dtype=np.bool_)
-    query, whole = edits.apply(np.concatenate([nothing, all_of(edits)]))
-    order = _by_worth(edits, query, whole, edits.costs > 0, trial)
-    trial.margin = trial.settings.margin
-    chosen, reached = _shortest_beginning(edits, order, trial, may_ask_less=True)
-    return _candidate(edits, donor, chosen, trial.margin if reached else np.inf, trial)
+    (everything,) = all_of(trial.edits)
+    order = _by_worth(everything, trial.edits.costs > 0, trial)
+    found, met = _shortest_beginning(order, trial, may_ask_less=True)
+    return _candidate(donor, trial, found, met)
 
 
-def _refine(candidate: _Candidate, trial: Trial) -> _Candidate:
+def _refine(candidate: _Candidate) -> _Candidate:
     """The same with fewer edits, as far as that can be had."""
-    if not np.isfinite(candidate.demanded):
-        return replace(candidate, forwards=0)
-    edits, chosen, trial.margin = candidate.edits, candidate.chosen, candidate.demanded
-    (query,) = edits.apply(np.zeros((1, len(edits.costs)), dtype=np.bool_))
+    if not candidate.met:
+        return candidate
+    order, trial = candidate.order, candidate.trial
     for _ in range(trial.settings.passes):
-        if chosen.sum() < 2:
+        if len(order) < 2:
             break
-        (signal,) = edits.apply(chosen[None])
-        order = _by_worth(edits, query, signal, chosen, trial)
-        fewer, shorter = _shortest_beginning(edits, order[:-1], trial, may_ask_less=False)
+        (chosen,) = trial.chosen([order])
+        fewer, shorter = _shortest_beginning(_by_worth(chosen, chosen, trial)[:-1], trial, may_ask_less=False)
         if not shorter:
             break
-        chosen = fewer
-    chosen = _eliminate(edits, chosen, trial)
-    return _candidate(edits, candidate.donor, chosen, candidate.demanded, trial)
+        order = fewer
+    return _candidate(candidate.donor, trial, _eliminate(order, trial), met=True)
 
 
-def _candidate(edits: Edits, donor: int, chosen: Chosen, demanded: float, trial: Trial) -> _Candidate:
-    (signal,) = edits.apply(chosen[None])
-    own, margin = trial.verified(signal)
-    return _Candidate(
-        edits, donor, chosen, signal, demanded, own, margin, margin >= trial.settings.margin, trial.forwards
-    )
+def _candidate(donor: int, trial: Trial, order: Order, met: bool) -> _Candidate:
+    return _Candidate(donor, trial, order, met, *trial.verified(order))
 
 
-def _by_worth(
-    edits: Edits, query_mv: Signal, reached_mv: Signal, among: Chosen, trial: Trial
-) -> NDArray[np.int64]:
-    """The edits `among` (U,), first those that add most to the margin on the way to a signal, for what they cost."""
-    gains = edits.gains(trial.path_gradient(query_mv, reached_mv))
+def _by_worth(reached: Chosen, among: Chosen, trial: Trial) -> Order:
+    """The edits `among` (U,), first those that add most to the margin on the way to `reached` (U,), for their cost."""
+    edits = trial.edits
+    gains = edits.gains(trial.path_gradient(reached))
     worth = np.divide(gains, np.sqrt(edits.costs), out=np.full_like(gains, -np.inf), where=among)
     return np.argsort(-worth, kind="stable")[: among.sum()]
 
 
-def _shortest_beginning(
-    edits: Edits, order: NDArray[np.int64], trial: Trial, *, may_ask_less: bool
-) -> tuple[Chosen, bool]:
+def _shortest_beginning(order: Order, trial: Trial, *, may_ask_less: bool) -> tuple[Order, bool]:
     """The shortest beginning of the order that reaches the target, or the one with the largest margin.
 
     Where none reaches it, `may_ask_less` lowers the trial's margin to half of the largest, if that is above 0.
     """
     lengths = np.unique(np.rint(np.geomspace(1, len(order), trial.settings.lengths)).astype(np.int64))
-    beginnings, candidates = _beginnings(edits, order, lengths)
-    place, margins = trial.first_reached(candidates)
+    beginnings = [order[:length] for length in lengths]
+    place, margins = trial.first_reached(beginnings)
     if place is None and may_ask_less:
-        best = int(margins.argmax())
-        (of_copies,) = trial.shifted_margins(candidates[best][None])
-        trial.margin = min(trial.margin, min(margins[best], of_copies) / 2)
-        place = None if trial.margin < 0 else trial.first_in_copies(candidates, margins)
+        _, most = trial.verified(beginnings[margins.argmax()])
+        trial.margin = min(trial.margin, most / 2)
+        place = None if trial.margin < 0 else trial.first_in_copies(beginnings, margins)
     if place is None:
         return beginnings[margins.argmax()], False
     between = np.arange(lengths[place - 1] + 1 if place else 1, lengths[place])
     if len(between) > trial.settings.lengths:  # a second grid, as fine as the first
         between = np.unique(np.rint(np.linspace(between[0], between[-1], trial.settings.lengths)).astype(int))
-    if len(between):
-        shorter, candidates = _beginnings(edits, order, between)
-        finer, _ = trial.first_reached(candidates)
-        if finer is not None:
-            return shorter[finer], True
-    return beginnings[place], True
+    shorter = [order[:length] for length in between]
+    finer, _ = trial.first_reached(shorter)
+    return beginnings[place] if finer is None else shorter[finer], True
 
 
-def _beginnings(edits: Edits, order: NDArray[np.int64], lengths: NDArray[np.int64]) -> tuple[Chosen, Signal]:
-    """The first edits in an order, as many as each of `lengths` (N,) says: (N, U), and the candidates (N, T, 12)."""
-    chosen = np.zeros((len(lengths), len(edits.costs)), dtype=np.bool_)
-    for row, length in zip(chosen, lengths, strict=True):
-        row[order[:length]] = True
-    return chosen, edits.apply(chosen)
-
-
-def _eliminate(edits: Edits, chosen: Chosen, trial: Trial) -> Chosen:
-    """Take away what the target can be reached without, the most that can be taken at once in each round."""
+def _eliminate(order: Order, trial: Trial) -> Order:
+    """Take away what the target can be reached without; only edits that come last are asked about."""
     for _ in range(trial.settings.rounds):
-        each = np.flatnonzero(chosen)
-        if len(each) < 2:
+        if len(order) < 2:
             break
-        without = np.repeat(chosen[None], len(each), axis=0)
-        without[np.arange(len(each)), each] = False
-        margins = trial.own_margins(edits.apply(without))
-        spare = each[np.argsort(-margins, kind="stable")][: (margins >= trial.margin).sum()]
-        fewer = _take_away(edits, chosen, spare[: trial.settings.eliminated], trial)
+        last = order[-trial.settings.eliminated :]
+        margins = trial.own_margins([order[order != edit] for edit in last])
+        spare = last[np.argsort(-margins, kind="stable")][: (margins >= trial.margin).sum()]
+        fewer = _without(
+            order, spare[: len(order) - 1], trial
+        )  # one is left: without any edit it is the query
         if fewer is None:
             break
-        chosen = fewer
-    return chosen
+        order = fewer
+    return order
 
 
-def _take_away(edits: Edits, chosen: Chosen, spare: NDArray[np.int64], trial: Trial) -> Chosen | None:
-    """`chosen` without as many of `spare`, from the first on, as can be spared; None where none can."""
-    spare = spare[: chosen.sum() - 1]  # a counterfactual without any edit is the query
+def _without(order: Order, spare: Order, trial: Trial) -> Order | None:
+    """The edits without as many of `spare`, from the first on, as can be; None where none can be spared."""
     if not len(spare):
         return None
-    fewer = np.repeat(chosen[None], len(spare), axis=0)
-    for row in range(len(spare)):
-        fewer[row, spare[: row + 1]] = False
-    fewest_first = fewer[::-1]
-    place, _ = trial.first_reached(edits.apply(fewest_first))
-    return None if place is None else fewest_first[place]
+    counts = np.unique(np.rint(np.geomspace(1, len(spare), REMOVALS)).astype(np.int64))[::-1]
+    fewer = [order[~np.isin(order, spare[:count])] for count in counts]
+    place, _ = trial.first_reached(fewer)
+    return None if place is None else fewer[place]

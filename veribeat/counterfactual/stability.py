@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from veribeat.dtw.distances import dtw_distances
+from veribeat.dtw.moved import moved_distances
 
 Signal = NDArray[np.float32]
 
@@ -41,12 +41,12 @@ def share_kept(labels: NDArray[np.bool_], of_disturbed: NDArray[np.bool_]) -> fl
     return float((of_disturbed == labels).all(axis=1).mean())
 
 
-def temporal_stability(signal_mv: Signal, shifted_mv: Signal, sigma_mv: float) -> float:
-    """1 / (1 + mean DTW / sqrt(T * leads)) between a signal (T, leads) and its shifts (n, T, leads): [CF] eq. 21-22.
+def temporal_stability(signal_mv: Signal, shifts: Sequence[int], sigma_mv: float) -> float:
+    """1 / (1 + mean DTW / sqrt(T * leads)) between a signal (T, leads) and itself, `shifted`: [CF] eq. 21-22.
 
     DTW is in normalised units, that is mV / `sigma_mv`, in which the model sees the signal; [CF] names no unit. DTW
     undoes a shift but for the samples lost at its ends, so this is near 1 for every recording. It says something of the
     signal's first and last samples, and nothing of the model: see `share_kept` of shifts for that.
     """
-    distances = dtw_distances(signal_mv, shifted_mv) / sigma_mv
+    distances = moved_distances(signal_mv, shifted(signal_mv, shifts), shifts) / sigma_mv
     return float(1 / (1 + distances.mean() / np.sqrt(signal_mv.size)))

@@ -1,17 +1,16 @@
 """When a candidate reaches the target, and what it costs to ask."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from veribeat.black_box import DifferentiableModel
+from veribeat.counterfactual.edits import Chosen, Edits
 from veribeat.counterfactual.sparse import Signal
 from veribeat.counterfactual.stability import shifted
 from veribeat.counterfactual.targets import Labels
-
-TOGETHER = 2
-"""Candidates whose shifted copies share a batch: a recurrent network takes less time for eight than for twice four."""
 
 AT_A_TIME = 4
 """Candidates that are asked for before the next ones, which the first that reaches the target makes needless."""
@@ -23,8 +22,8 @@ class SearchSettings:
 
     `margin` in logits and `shifts` in samples say when the target is reached. `donors` are begun with, and the
     `refined` most promising of them finished. The path from query to donor has `path_points`; `lengths` is how many
-    beginnings are tried at a time, in up to `passes` more orders; in each of `rounds` at most `eliminated` edits are
-    taken away again.
+    beginnings are tried at a time, in up to `passes` more orders; in each of `rounds` it is tried to take the last
+    `eliminated` edits of an order away again.
     """
 
     margin: float
@@ -38,36 +37,49 @@ class SearchSettings:
     eliminated: int
 
 
-class Trial:
-    """Asks the model how far candidates are inside of the target, and counts what that costs."""
+Order = NDArray[np.int64]
+"""(k,): numbers of edits, in an order that means something."""
 
-    def __init__(self, target: Labels, model: DifferentiableModel, settings: SearchSettings) -> None:
-        self.target, self.model, self.settings = target, model, settings
+
+class Trial:
+    """Asks the model how far a query with some of its edits is inside of the target, and counts what that costs.
+
+    A candidate is given by the numbers of its edits, in any order. What was asked for once is not asked for again.
+    """
+
+    def __init__(
+        self, edits: Edits, target: Labels, model: DifferentiableModel, settings: SearchSettings
+    ) -> None:
+        self.edits, self.target, self.model, self.settings = edits, target, model, settings
         self.margin = settings.margin
         self.forwards = 0
+        self._own: dict[bytes, float] = {}
+        self._in_copies: dict[bytes, float] = {}
 
-    def own_margins(self, signals_mv: Signal) -> NDArray[np.float64]:
-        """Margins (N,) of the candidates (N, T, 12) as they are."""
-        self.forwards += len(signals_mv)
-        return self.model.margins(signals_mv, self.target)
+    def chosen(self, candidates: Sequence[Order]) -> Chosen:
+        """The candidates as rows of `Edits.apply`, (N, U)."""
+        chosen = np.zeros((len(candidates), len(self.edits.costs)), dtype=np.bool_)
+        for row, candidate in zip(chosen, candidates, strict=True):
+            row[candidate] = True
+        return chosen
 
-    def shifted_margins(self, signals_mv: Signal) -> NDArray[np.float64]:
-        """The smallest margin of the shifted copies of each candidate (N, T, 12); infinite without shifts."""
-        copies = [shifted(signal, self.settings.shifts) for signal in signals_mv if self.settings.shifts]
-        if not copies:
-            return np.full(len(signals_mv), np.inf)
-        margins: NDArray[np.float64] = self.own_margins(np.concatenate(copies)).reshape(len(signals_mv), -1)
-        return np.asarray(margins.min(axis=1))
+    def own_margins(self, candidates: Sequence[Order]) -> NDArray[np.float64]:
+        """Margins (N,) of the candidates as they are."""
+        return self._remembered(self._own, candidates, self._ask)
 
-    def verified(self, signal_mv: Signal) -> tuple[float, float]:
-        """The margin of a candidate (T, 12), and the smallest of it and its shifted copies."""
-        margins = self.own_margins(
-            np.concatenate([signal_mv[None], shifted(signal_mv, self.settings.shifts)])
-        )
-        return float(margins[0]), float(margins.min())
+    def shifted_margins(self, candidates: Sequence[Order]) -> NDArray[np.float64]:
+        """The smallest margin (N,) of the shifted copies of each candidate; infinite without shifts."""
+        if not self.settings.shifts:
+            return np.full(len(candidates), np.inf)
+        return self._remembered(self._in_copies, candidates, self._ask_copies)
 
-    def first_reached(self, candidates: Signal) -> tuple[int | None, NDArray[np.float64]]:
-        """The first candidate (N, T, 12) that reaches the target, copies included; None without one.
+    def verified(self, candidate: Order) -> tuple[float, float]:
+        """The margin of one candidate, and the smallest of it and its shifted copies."""
+        (own,), (of_copies,) = self.own_margins([candidate]), self.shifted_margins([candidate])
+        return float(own), float(min(own, of_copies))
+
+    def first_reached(self, candidates: Sequence[Order]) -> tuple[int | None, NDArray[np.float64]]:
+        """The first candidate that reaches the target, copies included; None without one.
 
         With it the margins (N,) of the candidates as they are: no further than they had to be asked for, then NaN.
         """
@@ -80,20 +92,42 @@ class Trial:
                 return start + place, margins
         return None, margins
 
-    def first_in_copies(self, candidates: Signal, margins: NDArray[np.float64]) -> int | None:
+    def first_in_copies(self, candidates: Sequence[Order], margins: NDArray[np.float64]) -> int | None:
         """The same where the candidates' own `margins` (N,) are known."""
-        places = np.flatnonzero(margins >= self.margin)
-        for some in np.split(places, np.arange(TOGETHER, len(places), TOGETHER)):
-            reached = self.shifted_margins(candidates[some]) >= self.margin
-            if reached.any():
-                return int(some[reached.argmax()])
+        for place in np.flatnonzero(margins >= self.margin).tolist():
+            if self.shifted_margins([candidates[place]])[0] >= self.margin:
+                return int(place)
         return None
 
-    def path_gradient(self, query_mv: Signal, whole_mv: Signal) -> Signal:
-        """The margin's mean gradient (T, 12) along the straight path from one signal to another."""
+    def path_gradient(self, reached: Chosen) -> Signal:
+        """The margin's mean gradient (T, 12) along the straight path from the query to it with edits `reached` (U,)."""
+        query_mv, reached_mv = self.edits.apply(np.stack([np.zeros_like(reached), reached]))
         points = self.settings.path_points
         places = ((np.arange(points) + 0.5) / points)[:, None, None].astype(np.float32)
-        path = query_mv + places * (whole_mv - query_mv)
         self.forwards += 3 * points
+        path = query_mv + places * (reached_mv - query_mv)
         gradient: Signal = self.model.margin_gradients(path, self.target).mean(axis=0)
         return gradient
+
+    def _ask(self, signals_mv: Signal) -> NDArray[np.float64]:
+        self.forwards += len(signals_mv)
+        return self.model.margins(signals_mv, self.target)
+
+    def _ask_copies(self, signals_mv: Signal) -> NDArray[np.float64]:
+        copies = np.concatenate([shifted(signal, self.settings.shifts) for signal in signals_mv])
+        margins: NDArray[np.float64] = self._ask(copies).reshape(len(signals_mv), -1).min(axis=1)
+        return margins
+
+    def _remembered(
+        self,
+        known: dict[bytes, float],
+        candidates: Sequence[Order],
+        ask: Callable[[Signal], NDArray[np.float64]],
+    ) -> NDArray[np.float64]:
+        rows = self.chosen(candidates)
+        keys = [row.tobytes() for row in rows]
+        new = [place for place, key in enumerate(keys) if key not in known]
+        if new:
+            answers = ask(self.edits.apply(rows[new])).tolist()
+            known.update(zip((keys[place] for place in new), answers, strict=True))
+        return np.array([known[key] for key in keys])

@@ -25,10 +25,10 @@ FAR = np.float32(1e30)
 """Stands for infinity, which the flags below rule out."""
 
 # FMA, and minima in one instruction; no reordering of sums, so a pair has the same value in every lane.
-_FLAGS = {"contract", "nnan", "ninf", "nsz"}
+FLAGS = {"contract", "nnan", "ninf", "nsz"}
 
 
-@njit(nogil=True, cache=True, fastmath=_FLAGS)
+@njit(nogil=True, cache=True, fastmath=FLAGS)
 def distances_to_many(one: NDArray[np.float32], many: NDArray[np.float32]) -> NDArray[np.float32]:
     """DTW distances (N,) between `one` (T, 12) and `many` (N, T2, 12), finite and C-contiguous."""
     count, columns, _ = many.shape
@@ -55,7 +55,7 @@ def _pack(many: NDArray[np.float32], first: int, packed: NDArray[np.float32]) ->
                 packed[column, lead * LANES + lane] = recording[column, lead]
 
 
-@njit(nogil=True, cache=True, fastmath=_FLAGS)
+@njit(nogil=True, cache=True, fastmath=FLAGS)
 def _distances_to_packed(
     passes: NDArray[np.float32], length: int, packed: NDArray[np.float32]
 ) -> NDArray[np.float32]:
