@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help install run test test-all lint format bench infra-check clean
+.PHONY: help install run test test-slow test-all lint format bench infra-check clean
 
 help:
 	@echo "make run       the pipeline on the simulated cohort, from records to a page of results"
 	@echo "make test      linters and the test suite (with PTBXL_ROOT set: on real records too)"
-	@echo "make test-all  the same and the slow tests: kills at random moments, the whole of PTB-XL"
+	@echo "make test-slow  tests of half a minute or more each: stages made again, kills, resumed trainings"
+	@echo "make test-all  all of them, and those that take hours: kills at random moments, the whole of PTB-XL"
 	@echo "make infra-check  the services of infra/compose.yaml without containers: the same bytes as a local run"
 	@echo "make bench     measure beside other libraries, into docs/benchmarks.md (WORKSPACE=FOLDER, QUICK=1)"
 
@@ -33,7 +34,10 @@ lint: install
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test: lint
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not hours"
+
+test-slow: install
+	$(PYTEST) -m "slow and not hours"
 
 test-all: lint
 	$(PYTEST)

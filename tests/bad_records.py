@@ -6,8 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
+from tasks.params.ingest import IngestParams
 from veribeat.conventions import LEADS
 from veribeat.data.quarantine import Reason
+
+BadFolder = tuple[Path, list[tuple[str, Reason]]]
+"""The folder and its expected (ecg_id, reason) pairs."""
+
+STRICT = IngestParams(max_quarantined=0.0, amplitude_limit_mv=20.0)
+LENIENT = IngestParams(max_quarantined=1.0, amplitude_limit_mv=20.0)
+
+FILES = ("signals.npy", "records.parquet", "quarantine.csv", "card.json")
+"""What `ingest` writes."""
 
 COLUMNS = (
     "ecg_id",

@@ -55,7 +55,7 @@ class Checkout:
         for name in CODE:
             source = REPOSITORY / name
             if source.is_dir():
-                shutil.copytree(source, path / name, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(source, path / name)  # with what Python and numba have compiled
             else:
                 path.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, path / name)

@@ -27,6 +27,7 @@ def test_after_the_flow_dvc_repro_runs_nothing(done: Checkout) -> None:
     assert done.repro() == []
 
 
+@pytest.mark.slow
 def test_after_dvc_repro_the_flow_runs_nothing_and_force_gives_the_same_lock(
     after_flow: Checkout, tmp_path: Path
 ) -> None:
@@ -36,10 +37,9 @@ def test_after_dvc_repro_the_flow_runs_nothing_and_force_gives_the_same_lock(
     assert checkout.flow() == []
     assert checkout.repro("--force") == ALL_STAGES
     assert checkout.lock() == after_flow.lock()
-    assert checkout.repro("--force") == ALL_STAGES
-    assert checkout.lock() == after_flow.lock()
 
 
+@pytest.mark.slow
 def test_a_changed_parameter_reruns_what_depends_on_it(done: Checkout) -> None:
     before = done.output_hashes()
     done.set_params("calibrate.step=0.25")
@@ -64,9 +64,13 @@ def test_a_deleted_output_comes_back_from_the_cache(done: Checkout) -> None:
     ("module", "users"),
     [
         ("veribeat/metrics/bootstrap.py", ["calibrate-baseline"]),
-        ("models/training.py", ["train-baseline"]),
-        ("models/backbones/cnn_gru_flow.py", ["train-baseline", "calibrate-baseline"]),
-        ("constraints.txt", ALL_STAGES),
+        pytest.param("models/training.py", ["train-baseline"], marks=pytest.mark.slow),
+        pytest.param(
+            "models/backbones/cnn_gru_flow.py",
+            ["train-baseline", "calibrate-baseline"],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("constraints.txt", ALL_STAGES, marks=pytest.mark.slow),
     ],
 )
 def test_an_edited_module_reruns_its_users_and_only_those(
@@ -107,6 +111,7 @@ def test_bad_input_in_a_stage_is_one_sentence_and_exit_code_2(done: Checkout) ->
     assert "Traceback" not in refused.stdout + refused.stderr
 
 
+@pytest.mark.slow
 def test_the_modules_that_a_stage_loads_are_among_its_dependencies(
     explained: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:

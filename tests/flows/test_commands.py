@@ -77,6 +77,7 @@ def test_export_asks_for_no_explanations(done: Checkout, tmp_path: Path) -> None
     assert Classifier.load(tmp_path / "model").thresholds
 
 
+@pytest.mark.slow
 def test_export_takes_explanations_but_no_recordings(explained: Checkout, tmp_path: Path) -> None:
     explained.veribeat("export", str(tmp_path / "model"), "--explanations")
     names = {file.name for file in (tmp_path / "model/explanations").iterdir()}

@@ -87,6 +87,7 @@ def test_the_page_and_mlflow_have_every_cell(compared: Checkout) -> None:
     assert [point.step for point in by_cost] == [round(100 * value / 3) for value in spent]
 
 
+@pytest.mark.slow
 def test_a_second_comparison_trains_only_what_is_missing(compared: Checkout, tmp_path: Path) -> None:
     import shutil
 
@@ -108,7 +109,7 @@ def test_a_second_comparison_trains_only_what_is_missing(compared: Checkout, tmp
     assert len(_runs(checkout)) == 3  # the same results are not logged again
 
 
-@pytest.mark.slow
+@pytest.mark.hours
 def test_a_killed_comparison_goes_on(after_flow: Checkout, tmp_path: Path) -> None:
     import shutil
 

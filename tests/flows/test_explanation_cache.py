@@ -3,6 +3,8 @@
 import pytest
 from checkout import Checkout
 
+pytestmark = pytest.mark.slow
+
 CHAIN = ["attribute", "rules", "prototypes", "donors", "counterfactuals", "report"]
 
 

@@ -68,7 +68,7 @@ def undisturbed_explanations(
     return checkout.output_hashes()
 
 
-@pytest.mark.slow
+@pytest.mark.hours
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("stage", ["attribute", "rules", "prototypes", "counterfactuals"])
 @pytest.mark.parametrize("moment", range(3))
@@ -78,7 +78,7 @@ def test_a_killed_explanation_can_be_run_again(
     _kill_and_run_again(calibrated, undisturbed_explanations, tmp_path, stage, moment)
 
 
-@pytest.mark.slow
+@pytest.mark.hours
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("stage", ["ingest", "train-baseline"])
 @pytest.mark.parametrize("moment", range(5))
@@ -105,7 +105,7 @@ def _kill_and_run_again(
     assert checkout.repro() == []
 
 
-@pytest.mark.slow
+@pytest.mark.hours
 def test_ctrl_c_ends_a_run_at_once_and_the_next_one_goes_on(
     simulated: Checkout, undisturbed: dict[str, str], tmp_path: Path
 ) -> None:

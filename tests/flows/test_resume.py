@@ -43,7 +43,8 @@ def _trainings(checkout: Checkout) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("devices", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [1, 2])
 def test_a_killed_training_goes_on_to_the_same_bytes(done: Checkout, devices: int) -> None:
     done.set_params(
         "presets.short.max_epochs=5",

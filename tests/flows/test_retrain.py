@@ -27,7 +27,7 @@ from flows.retrain import registry
 from flows.retrain.ledger import champion_of, updates
 from flows.tracking.projection import KEY
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.hours, pytest.mark.timeout(1800)]
 
 IMPOSSIBLE = "retrain.judge.limits.ece=0.0"
 """A limit that no model keeps."""

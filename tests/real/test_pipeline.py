@@ -27,7 +27,7 @@ def _veribeat(*arguments: str) -> str:
 
 
 @pytest.mark.real
-@pytest.mark.slow
+@pytest.mark.hours
 @pytest.mark.timeout(1800)
 def test_ptbxl_goes_through_the_pipeline(ptbxl_root: Path, tmp_path: Path) -> None:
     workspace = tmp_path / "workspace"

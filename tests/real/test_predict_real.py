@@ -34,6 +34,7 @@ def test_a_record_is_predicted_as_its_stored_signal_is(ptbxl_root: Path, names: 
         assert len(found.windows) == 1
 
 
+@pytest.mark.slow
 def test_few_records_are_suspicious_and_none_is_said_to_be_misread(
     ptbxl_root: Path, names: list[str]
 ) -> None:

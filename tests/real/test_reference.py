@@ -45,7 +45,7 @@ def fold_10(ptbxl_root: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name == REFERENCE.name else pytest.mark.slow) for name in MODELS]
+    "name", [pytest.param(name, marks=() if name == REFERENCE.name else pytest.mark.hours) for name in MODELS]
 )
 def test_figures_on_fold_10_are_the_recorded_ones(
     name: str, fold_10: tuple[NDArray[np.float32], NDArray[np.bool_]]
@@ -64,6 +64,7 @@ def test_figures_on_fold_10_are_the_recorded_ones(
         assert found[block][metric] == pytest.approx(recorded[block][metric], abs=1e-3), metric
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "least_agreement"),
     [("noise", 0.98), ("shift", 0.96), ("gain", 0.95)],

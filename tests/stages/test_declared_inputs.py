@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from explained_cohort import SMALL_CHAIN, make_sources
 from ruamel.yaml import YAML
 
@@ -58,6 +59,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_a_stage_opens_what_is_declared_and_all_of_it(tmp_path: Path) -> None:
     sources = make_sources(tmp_path / "out")
     for folder in (sources.trained, sources.calibrated):  # the witness's, which may be a copy

@@ -1,10 +1,12 @@
-"""Simulated cohorts, and an explanation chain, that several modules look at."""
+"""Cohorts, and an explanation chain, that several modules look at."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from bad_records import BadFolder, write_folder_with_bad_records
 
 from veribeat.simulation.cohort import Cohort, simulate_cohort
 
@@ -29,3 +31,18 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     from explained_chain import make_chain  # takes seconds to import, and few modules need it
 
     return make_chain(tmp_path_factory.mktemp("chain"))
+
+
+@pytest.fixture(scope="session")
+def bad_folder(tmp_path_factory: pytest.TempPathFactory) -> BadFolder:
+    """A folder in PTB-XL's layout with records of every kind that `ingest` refuses; not to be changed."""
+    folder = tmp_path_factory.mktemp("ingest") / "ptbxl"
+    return folder, write_folder_with_bad_records(folder)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """An empty folder for what a stage writes."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder

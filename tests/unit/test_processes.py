@@ -235,6 +235,7 @@ def test_both_end_with_the_same_network(
     _assert_same(*shared[case, backbone])
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_they_go_on_from_a_resume_point_to_the_same_bytes(
     tmp_path: Path, shared: dict[tuple[str, str], tuple[TrainingResult, TrainingResult]]

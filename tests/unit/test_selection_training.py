@@ -124,6 +124,7 @@ def test_a_killed_training_goes_on_to_select_the_same(case: str, tmp_path: Path)
     _same(whole, resumed)
 
 
+@pytest.mark.slow
 def test_a_resumed_training_with_dropout_selects_the_same(tmp_path: Path) -> None:
     whole = _fit("erts by batch", name="resnet1d")
     resume = tmp_path / "point"
