@@ -56,10 +56,10 @@ class EditsParams(Section):
     """Times that what was found is put in a new order and shortened."""
 
     rounds: int = Field(ge=0)
-    """Times that edits are taken away one by one."""
+    """Times that edits are taken away again."""
 
     eliminated: int = Field(ge=1)
-    """Edits taken away in a round, at most."""
+    """Edits that a round asks about: those that came last."""
 
 
 class QualityWeights(Section):
