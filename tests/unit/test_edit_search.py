@@ -13,7 +13,7 @@ from veribeat.counterfactual.search import search
 from veribeat.counterfactual.segment_edits import SEGMENT, SegmentEdits
 from veribeat.counterfactual.stability import shifted
 from veribeat.counterfactual.targets import label_set
-from veribeat.counterfactual.trial import SearchSettings
+from veribeat.counterfactual.trial import SearchSettings, Trial
 
 SETTINGS = SearchSettings(
     margin=0.5,
@@ -128,6 +128,29 @@ def test_the_number_of_workers_changes_nothing(workers: int) -> None:
         other.searched,
         other.forwards,
     )
+
+
+def test_what_was_asked_for_is_not_asked_for_again() -> None:
+    trial = Trial(donor(), MI, model(), SETTINGS)
+    one, other = np.array([124, 369]), np.array([136])
+    margins = trial.own_margins([one, other])
+    assert trial.forwards == 2
+    assert trial.own_margins([one[::-1], other, one]).tolist() == margins[[0, 1, 0]].tolist()
+    assert trial.forwards == 2
+    own, smallest = trial.verified(one)
+    assert (own, trial.forwards) == (margins[0], 2 + len(SETTINGS.shifts))
+    assert trial.verified(one) == (own, smallest)
+    assert trial.shifted_margins([one])[0] >= smallest
+    assert trial.forwards == 2 + len(SETTINGS.shifts)
+
+
+@pytest.mark.parametrize(("eliminated", "left"), [(1, 598), (8, 591)])
+def test_only_edits_that_came_last_are_taken_away(eliminated: int, left: int) -> None:
+    """Three segments are needed; of the lengths 1, 2, 599 and 600 that are tried, 599 is the first that is enough."""
+    settings = replace(SETTINGS, lengths=2, passes=0, rounds=1, eliminated=eliminated)
+    found = search([donor()], MI, model(0.4), settings)
+    assert found.chosen.sum() == left
+    assert found.margin >= SETTINGS.margin
 
 
 @pytest.mark.parametrize("at_a_time", [1, 3, 100])
