@@ -21,7 +21,7 @@ from tasks.params.train import ComputeParams
 from tasks.stage import OUT, output_folder, run, write_json
 from tasks.train import LEARNT
 from veribeat.conventions import SUPERCLASSES
-from veribeat.counterfactual.methods import explain_query
+from veribeat.counterfactual.methods import DEFAULT_METHOD, explain_query
 from veribeat.counterfactual.query import make_query
 from veribeat.counterfactual.targets import default_target, label_set
 from veribeat.data.demography import demographic_groups
@@ -37,9 +37,6 @@ from veribeat.metrics.acceptance import (
 )
 from veribeat.metrics.bootstrap import Bootstrap
 from veribeat.signal.r_peaks import find_r_peaks
-
-METHOD = "wave_sparse"
-"""Of the counterfactuals that are counted: the one that `veribeat explain` makes unless asked for another."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +197,7 @@ def _of_subgroups(
 def _counterfactual_validity(
     contest: Contest, rows: NDArray[np.int64], chain: Path, params: ChallengeParams
 ) -> float:
-    """Share of the first correctly predicted records at `rows` that have a counterfactual by METHOD."""
+    """Share of the first correctly predicted records at `rows` that have a counterfactual by the default method."""
     explained = contest.explained
     correct = np.intersect1d(rows, explained.correctly_predicted("test"))[: params.judge.explained]
     if not len(correct):
@@ -212,7 +209,7 @@ def _counterfactual_validity(
     for signal in explained.signals_mv(correct):
         query = make_query(signal, find_r_peaks(signal).samples, model)
         target = label_set([default_target(query.labels, query.probabilities)])
-        (found,) = explain_query(query, [target], [METHOD], sources, model, settings)
+        (found,) = explain_query(query, [target], [DEFAULT_METHOD], sources, model, settings)
         valid.append(found.valid)
     return float(np.mean(valid))
 
