@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.subject import Subject, default_method, options, show
+from benchmarks.subject import Subject, argument_parser, default_method, show
 from benchmarks.tables import Grid, percentiles
 from benchmarks.timing import seconds
 from veribeat.counterfactual.methods import METHODS
@@ -32,17 +32,24 @@ class Size:
 FULL, QUICK = Size(100, 100, 20), Size(5, 1, 1)
 
 
-def warm(subject: Subject, size: Size) -> dict[str, list[float]]:
+def warm(subject: Subject, size: Size, methods: Sequence[str] = METHODS) -> dict[str, list[float]]:
     """Seconds per record for every method; they take turns, and the first record is explained once before."""
     signals = subject.records("query", size.records)
-    method = default_method()
-    runs = {name: partial(subject.explain_array, method=name) for name in METHODS}
+    runs = {name: partial(subject.explain_array, method=name) for name in methods}
     for run in runs.values():
         run(signals[0])
-    times: dict[str, list[float]] = {name: [] for name in (*METHODS, method + WITH_ATTRIBUTIONS)}
+    times: dict[str, list[float]] = {name: [] for name in methods}
     for signal in signals:
         for name, run in runs.items():
             times[name].append(seconds(partial(run, signal)))
+    return times
+
+
+def warm_with_attributions(subject: Subject, size: Size) -> dict[str, list[float]]:
+    """Seconds per record for the default method with attributions."""
+    signals = subject.records("query", size.records)
+    method = default_method()
+    times: dict[str, list[float]] = {method + WITH_ATTRIBUTIONS: []}
     attributed = partial(subject.explain_array, method=method, attributions=True)
     attributed(signals[0])
     for signal in signals[: size.attributed]:
@@ -76,21 +83,17 @@ COLD_ROWS = {
 }
 
 
-def grids(
-    times: dict[str, list[float]], first: dict[bool, list[dict[str, float]]], threads: int
-) -> tuple[Grid, Grid]:
-    """Warm and cold."""
+def _warm_grid(times: dict[str, list[float]], threads: int, workers: int) -> Grid:
     method = default_method()
     rows = []
     for name, values in times.items():
         label = f"{method} (the default){name.removeprefix(method)}" if name.startswith(method) else name
         rows.append((label, str(len(values)), *percentiles(values)))
     note = (
-        f"From an array (1000, 12) to the JSON document of `veribeat explain`, one window, {threads}"
-        f" thread{'s' * (threads > 1)}, records spread over the query fold, default targets."
+        f"From an array (1000, 12) to the JSON document of `veribeat explain`, one window, {threads} of torch's threads"
+        f" in each of {workers} of the search's, records spread over the query fold, default targets."
     )
-    columns = ("method", "records", "p50, ms", "p95, ms")
-    return Grid("Warm", columns, tuple(rows), note), _cold_grid(first)
+    return Grid("Warm", ("method", "records", "p50, ms", "p95, ms"), tuple(rows), note)
 
 
 def _cold_grid(first: dict[bool, list[dict[str, float]]]) -> Grid:
@@ -103,18 +106,24 @@ def _cold_grid(first: dict[bool, list[dict[str, float]]]) -> Grid:
     return Grid("Cold", ("step", "processes", "p50, ms", "p95, ms"), tuple(rows), note)
 
 
-def run(workspace: Path, quick: bool) -> Sequence[Grid]:
-    """Measure, and the tables of it."""
+def run(workspace: Path, quick: bool, *, default_only: bool = False) -> Sequence[Grid]:
+    """Measure, and the tables of it: `default_only`, just the default method, warm and without attributions."""
     size = QUICK if quick else FULL
     subject = Subject.load(workspace)
+    threads, workers = subject.explained.sources.threads, subject.settings.search.workers
+    if default_only:
+        return (_warm_grid(warm(subject, size, [default_method()]), threads, workers),)
     first = {attributions: cold(workspace, attributions, size.processes) for attributions in (False, True)}
-    return grids(warm(subject, size), first, subject.explained.sources.threads)
+    times = warm(subject, size) | warm_with_attributions(subject, size)
+    return _warm_grid(times, threads, workers), _cold_grid(first)
 
 
 def main() -> None:
-    """Measure and print two tables."""
-    asked = options(__doc__)
-    show(run(asked.workspace, asked.quick))
+    """Measure and print the tables."""
+    parser = argument_parser(__doc__)
+    parser.add_argument("--default", action="store_true", help="just the default method, warm")
+    asked = parser.parse_args()
+    show(run(asked.workspace, asked.quick, default_only=asked.default))
 
 
 if __name__ == "__main__":

@@ -107,10 +107,15 @@ def default_method() -> str:
 
 def options(description: str, arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """`workspace` and `quick` from the command line."""
+    return argument_parser(description).parse_args(arguments)
+
+
+def argument_parser(description: str) -> argparse.ArgumentParser:
+    """What reads `workspace` and `quick`."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("workspace", type=Path, metavar="WORKSPACE", help="one that has run 'donors'")
     parser.add_argument("--quick", action="store_true", help="everything, but with too few repetitions")
-    return parser.parse_args(arguments)
+    return parser
 
 
 def show(grids: Sequence[Grid]) -> None:
