@@ -1,6 +1,7 @@
 """Fixtures that several kinds of tests share."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,10 @@ from hypothesis import settings
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("veribeat", deadline=None)
 settings.load_profile("veribeat")
+
+# A shell's background job ignores Ctrl-C, and hands that on to what tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -110,7 +110,7 @@ def test_edits_of_waves_are_named(explained: Path) -> None:
     assert {change["lead"] for change in found["waves"]} <= {edit["lead"] for edit in found["edits"]}
     assert found["counterfactual"]["keep_ratio"] is None
     assert found["counterfactual"]["margin_logits"] > 0
-    assert found["counterfactual"]["forwards"] > 50
+    assert found["counterfactual"]["forwards"] > 24  # what the gradients towards two donors take
     assert found["metrics"]["limb_lead_residual_mv"] < 0.004
 
 
