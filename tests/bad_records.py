@@ -1,4 +1,4 @@
-"""A small PTB-XL folder: a few good records, and one of each kind that `ingest` must quarantine."""
+"""A small PTB-XL folder: good records, one of each kind that `ingest` must quarantine, and settings to read it by."""
 
 import csv
 from collections.abc import Callable, Sequence

@@ -38,13 +38,14 @@ class SearchSettings:
 
 
 Order = NDArray[np.int64]
-"""(k,): numbers of edits, in an order that means something."""
+"""(k,): numbers of edits, those that are worth most first."""
 
 
 class Trial:
     """Asks the model how far a query with some of its edits is inside of the target, and counts what that costs.
 
-    A candidate is given by the numbers of its edits, in any order. What was asked for once is not asked for again.
+    A candidate is given by the numbers of its edits, whose order does not matter here. What was asked for once is not
+    asked for again.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class Trial:
         return None
 
     def path_gradient(self, reached: Chosen) -> Signal:
-        """The margin's mean gradient (T, 12) along the straight path from the query to it with edits `reached` (U,)."""
+        """The margin's mean gradient (T, 12) on the straight path from no edits to the edits `reached` (U,)."""
         query_mv, reached_mv = self.edits.apply(np.stack([np.zeros_like(reached), reached]))
         points = self.settings.path_points
         places = ((np.arange(points) + 0.5) / points)[:, None, None].astype(np.float32)

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from veribeat.dtw.kernel import FAR, FLAGS, LEAD_COUNT
 from veribeat.dtw.signals import checked_pair
 
+_compiled = njit(nogil=True, cache=True, fastmath=FLAGS)
+
 
 def moved_distances(
     one: NDArray[np.float32], copies: NDArray[np.float32], offsets: Sequence[int]
@@ -34,9 +36,6 @@ def moved_distances(
     return np.array(
         [_distance(one, copy, offset) for copy, offset in zip(copies, offsets, strict=True)], dtype=np.float64
     )
-
-
-_compiled = njit(nogil=True, cache=True, fastmath=FLAGS)
 
 
 @_compiled
@@ -73,10 +72,10 @@ def _distance(one: NDArray[np.float32], other: NDArray[np.float32], offset: int)
 
 @_compiled
 def _cost_of_move(one: NDArray[np.float32], other: NDArray[np.float32], offset: int) -> np.float32:
-    """Cost of the path that first goes along `other` (or `one`, by a negative offset) alone, then along both."""
+    """Cost of the path along `other` alone for `offset` samples (`one`, if negative), along both, and to both ends."""
     row, column = 0, 0
     last_row, last_column = len(one) - 1, len(other) - 1
-    cost = np.float32(0) + _norm(one[0], other[0])
+    cost = _norm(one[0], other[0])
     while row < last_row or column < last_column:
         move_row = row < last_row and (row > 0 or column >= min(offset, last_column))
         move_column = column < last_column and (column > 0 or row >= min(-offset, last_row))
