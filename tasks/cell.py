@@ -81,9 +81,7 @@ def run_cell(cell: Cell, data: LearningData, judge: Callable[[pd.DataFrame], Jso
     stem.parent.mkdir(parents=True, exist_ok=True)
     scratch = stem.with_name(f"{stem.name}.part.npz")
     arrays: dict[str, Any] = {str(name): values.to_numpy() for name, values in result.samples.items()}
-    np.savez_compressed(
-        scratch, validation=validation.astype(np.float16), test=test.astype(np.float16), **arrays
-    )
+    np.savez_compressed(scratch, validation=validation, test=test, **arrays)
     scratch.replace(stem.with_name(f"{stem.name}.npz"))
     scratch = stem.with_name(f"{stem.name}.part.json")
     write_json(scratch, content)

@@ -25,6 +25,7 @@ from veribeat.counterfactual.methods import DEFAULT_METHOD, explain_query
 from veribeat.counterfactual.query import make_query
 from veribeat.counterfactual.targets import default_target, label_set
 from veribeat.data.demography import demographic_groups
+from veribeat.data.roles import check_not_learnt
 from veribeat.errors import InputError
 from veribeat.metrics.acceptance import (
     Compared,
@@ -126,6 +127,8 @@ def challenge(
         "unseen": contest.in_folds(params.judge.unseen),
         "new": contest.new(),
     }
+    for name in ("reference", "unseen"):
+        check_not_learnt(contest.records, sets[name], contest.learnt, f"{name} records")
     tables = {}
     for name, rows in sets.items():
         if len(rows):

@@ -22,6 +22,7 @@ from tasks.params.selection import SelectionParams
 from tasks.params.train import ArmParams, PresetParams, TrainParams
 from tasks.parent import end_with
 from tasks.stage import OUT, digest, loaded_code_digest, output_folder, resume_file, run, write_json
+from veribeat.data.roles import check_not_learnt
 from veribeat.errors import InputError
 
 LEARNT = "learnt.csv"
@@ -72,10 +73,10 @@ class Training:
         weights = None
         if self.champion is not None:
             weights = self.champion / WEIGHTS
-            ecg_ids = pd.read_parquet(self.ingest / "records.parquet", columns=["ecg_id"])[
-                "ecg_id"
-            ].to_numpy()
+            records = pd.read_parquet(self.ingest / "records.parquet", columns=["ecg_id", "patient_id"])
             learnt = pd.read_csv(self.champion / LEARNT)["ecg_id"].to_numpy()
+            check_not_learnt(records, data.validation_rows, learnt, "validation records")
+            ecg_ids = records["ecg_id"].to_numpy()
             data = data.only(replayed(ecg_ids[data.train_rows], learnt, self.arm.replay, self.arm.seed))
         result = learn(
             data,
@@ -125,7 +126,7 @@ def train(training: Training, out: Path, resume: Path | None = None) -> None:
             "forward_equivalents": result.cost.forward_equivalents / result.cost.records,
             "parameters": sum(weights.numel() for weights in backbone.parameters()),
             "train_records": len(data.train_rows),
-            "validation_loss": result.history["val_loss"].min(),
+            "validation_loss": result.history.set_index("epoch")["val_loss"].loc[result.best_epoch],
             "validation_records": len(data.validation_rows),
         },
     )

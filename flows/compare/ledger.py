@@ -58,7 +58,7 @@ class FinishedCell:
 
     @cached_property
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Probabilities `validation` and `test`, (N, 5) float16; per training record kept, dropped, considered,
+        """Probabilities `validation` and `test`, (N, 5) float32; per training record kept, dropped, considered,
         difficulty and focus, (n,)."""
         with np.load(self.file.with_suffix(".npz"), allow_pickle=False) as stored:
             return dict(stored)

@@ -30,7 +30,7 @@ class LimitParams(Section):
     counterfactual_validity: Share | None
     """Share of the explained records that have a counterfactual, at least."""
     excluded: Share | None
-    """Share of the training records that no epoch after the warm-up was trained on, at most."""
+    """Share of the training records that the selection dropped whenever it could, at most."""
 
 
 class JudgeParams(Section):

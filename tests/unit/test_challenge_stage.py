@@ -134,6 +134,17 @@ def test_scores_are_of_three_sets_of_records(arena: Arena, tmp_path: Path) -> No
     np.testing.assert_array_equal(defined["difference"], 0)
 
 
+def test_records_that_the_champion_has_learnt_from_decide_nothing(arena: Arena, tmp_path: Path) -> None:
+    """As after an edit of the folds' roles."""
+    records = pd.read_parquet(arena.sources.ingest / "records.parquet")
+    shutil.copytree(arena.champion, tmp_path / "champion")
+    held_out = records.loc[records["fold"] == arena.params.judge.reference[0], "ecg_id"]
+    held_out.to_frame().head(1).to_csv(tmp_path / "champion" / "learnt.csv", index=False)
+    with pytest.raises(InputError, match=f"of the .* reference records .such as {held_out.iloc[0]}"):
+        arena.held(tmp_path / "out", NO_LOSS, tmp_path / "champion")
+    assert not list((tmp_path / "out").iterdir())
+
+
 def test_a_challenger_that_is_spoilt_is_not_accepted(spoilt: Arena, tmp_path: Path) -> None:
     limits = {**NONE, "f1_macro_loss": 0.1, "auroc_macro_loss": 0.1, "auroc_subgroup_loss": 0.1}
     verdicts = spoilt.held(tmp_path / "held", limits, spoilt.champion)

@@ -99,6 +99,16 @@ def test_the_target_is_reached_by_what_the_model_looks_at(method: str) -> None:
     assert np.flatnonzero(changed).tolist() == [V5]
 
 
+@pytest.mark.parametrize("method", BEAT_METHODS)
+def test_a_donor_that_is_the_query_itself_has_nothing_to_give(method: str) -> None:
+    """Of a target that has the query's own superclass, too, the query may be a donor."""
+    model, hyp = tall_model(), label_set(["HYP"])
+    found = beat_counterfactual(method, norm_query(), hyp, hyp_donors(0.0, 4.0), model, SETTINGS)
+    assert (found.valid, found.prototype) == (True, 1)
+    alone = beat_counterfactual(method, norm_query(), hyp, hyp_donors(0.0), model, SETTINGS)
+    assert (alone.valid, alone.note) == (False, NOT_REACHED)
+
+
 def test_waves_are_named_and_segments_are_not() -> None:
     hyp = label_set(["HYP"])
     of_waves, of_segments = (

@@ -80,6 +80,23 @@ def test_xqrs_is_taken_where_the_leads_confirm_it(monkeypatch: pytest.MonkeyPatc
     assert_all_found(SIGNAL)
 
 
+@pytest.mark.parametrize("rr", [26, 30])
+def test_a_rhythm_too_fast_for_neurokit(rr: int) -> None:
+    """Which finds every second beat, so that XQRS has half of the votes and no more."""
+    beats = np.arange(15, 1000, rr)
+    signal = noise(0.005)
+    for beat in beats:
+        # R wave and T wave, in each lead of another height.
+        wave = np.exp(-(((np.arange(1000) - beat) / 1.5) ** 2) / 2)
+        wave += 0.15 * np.exp(-(((np.arange(1000) - beat - 12) / 3.0) ** 2) / 2)
+        signal += np.outer(wave, np.linspace(0.8, 1.6, 12)).astype(np.float32)
+    found = find_r_peaks(signal)
+    distance = np.abs(found.samples[:, None] - beats)
+    assert distance.min(axis=1).max() <= 1
+    inner = (beats >= r_peaks.END) & (beats < 1000 - r_peaks.END)
+    assert distance.min(axis=0)[inner].max() <= 1
+
+
 def test_no_lead_depends_on_what_is_beside_it() -> None:
     signal = SIGNAL.copy()
     signal[:, 3] = 0.2  # flat

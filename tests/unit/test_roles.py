@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from veribeat.conventions import SUPERCLASSES
-from veribeat.data.roles import assign_roles, unused_records
+from veribeat.data.roles import assign_roles, check_not_learnt, unused_records
 from veribeat.errors import InputError
 from veribeat.signal.statistics import mean_and_std_mv
 
@@ -54,6 +54,17 @@ def test_a_patient_on_both_sides_is_refused() -> None:
         assign_roles(_records([1, 3, 4, 5], [7, 7, 8, 9]), ROLES, drop_unlabelled=False)
     with pytest.raises(InputError, match="patient_id"):
         assign_roles(_records([1, 3, 4, 5], [7, 8, 9, 7]), ROLES, drop_unlabelled=False)
+
+
+@pytest.mark.parametrize(("learnt", "named"), [([11], 11), ([14], 13), ([14, 99], 13)])
+def test_what_a_model_has_learnt_from_is_not_new_to_it(learnt: list[int], named: int) -> None:
+    """Neither are other records of the same patient: 13 and 14 are of one."""
+    records = pd.DataFrame({"ecg_id": [10, 11, 12, 13, 14], "patient_id": [1, 2, 3, 4, 4]})
+    rows = np.array([1, 3])
+    with pytest.raises(InputError, match=rf"from 1 of the 2 test records \(such as {named}\)"):
+        check_not_learnt(records, rows, np.array(learnt), "test records")
+    check_not_learnt(records, rows, np.array([10, 12, 99]), "test records")
+    check_not_learnt(records, rows, np.array([], dtype=np.int64), "test records")
 
 
 def test_an_empty_role_is_refused() -> None:

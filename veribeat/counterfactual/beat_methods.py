@@ -40,8 +40,7 @@ def beat_counterfactual(
     """Return the counterfactual by one of BEAT_METHODS.
 
     Where no donor's edits make the model predict the target, others are tried, and the note says so: segments of
-    aligned donors instead of waves, then segments of donors as they are; a whole donor, which the model classifies as
-    the target, is the last of these.
+    aligned donors instead of waves, then segments of donors as they are, up to a whole donor.
 
     Args:
         method: one of BEAT_METHODS.
@@ -97,7 +96,8 @@ def _waves(query: Query, donors: Donors, places: Sequence[int]) -> dict[int, Edi
     made = {
         place: wave_edits(beat, donors.records.signals_mv[place], donors.peaks(place)) for place in places
     }
-    return {place: edits for place, edits in made.items() if edits is not None}
+    # A donor may be the query itself, whose waves change nothing.
+    return {place: edits for place, edits in made.items() if edits is not None and edits.costs.any()}
 
 
 def _aligned_segments(query: Query, donors: Donors, places: Sequence[int]) -> dict[int, Edits]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from veribeat.conventions import SUPERCLASSES
 from veribeat.errors import InputError
@@ -42,6 +43,29 @@ def unused_records(roles: pd.DataFrame, folds_of_role: Mapping[str, Sequence[int
     in_use = {fold for folds in folds_of_role.values() for fold in folds}
     reason = np.where(unused["fold"].isin(in_use), "no superclass", "its fold has no role")
     return pd.DataFrame({"ecg_id": unused["ecg_id"], "reason": reason})
+
+
+def check_not_learnt(
+    records: pd.DataFrame, rows: NDArray[np.int64], learnt: NDArray[np.int64], use: str
+) -> None:
+    """Raise InputError where the records at `rows` are not new to a model, by record or by patient.
+
+    `assign_roles` sees to that within one training. A model that began with the weights of another has learnt from the
+    records of that one's training, too, whatever roles the folds have by now.
+
+    Args:
+        records: ecg_id and patient_id of the cohort.
+        rows: positions in `records`.
+        learnt: ecg_id of what the model has learnt from.
+        use: what the records at `rows` are for, as the sentence is to call them.
+    """
+    known = records["patient_id"].isin(set(records.loc[records["ecg_id"].isin(learnt), "patient_id"]))
+    seen = records.iloc[rows].loc[known.to_numpy()[rows], "ecg_id"]
+    if len(seen):
+        raise InputError(
+            f"The champion has learnt from {len(seen)} of the {len(rows)} {use} (such as {seen.iloc[0]}), or from"
+            " others of their patients: give the folds the roles that they had in its training, or train anew."
+        )
 
 
 def _check_disjoint(roles: pd.DataFrame) -> None:

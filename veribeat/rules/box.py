@@ -1,4 +1,4 @@
-"""The largest box around a record in which its prediction was never seen to change."""
+"""A large box around a record in which its prediction was not seen to change."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,7 +15,8 @@ def box_scale(
 
     One scale for all features, the largest that bisection of (0, 1] finds such that every sample of draw 0 keeps the
     label set. That draw chose the scale, so it proves little: draw 1, independent of it, has to hold as well, and
-    until it does the scale loses a step.
+    until it does the scale loses a step. Draw 0 is not asked again then: it held at the larger scale, which proves as
+    little of a smaller one.
     """
     steps = 1 << bisections
 

@@ -2,7 +2,8 @@
 
 Two readings of "the maximal range of values that preserve consistency":
 
-- `box`: the largest box, with one scale for all features, in which no perturbed record changes its label set;
+- `box`: the largest box that is found, with one scale for all features, in which no record of an independent draw
+  changes its label set;
 - `hull`: the range of those perturbed records that keep it, whatever lies between them.
 
 Each rule states its precision on perturbed records that had no part in making it.
