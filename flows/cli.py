@@ -66,7 +66,8 @@ def init(
 ) -> None:
     """Make a workspace on your own copy of PTB-XL, or on a simulated one.
 
-    Arms get the preset fast (short on simulated records); --set arms.baseline.preset=paper is the published recipe.
+    It has one arm, baseline, with the preset fast (--set arms.baseline.preset=paper is the published recipe), and
+    --set adds others; on simulated records it has all arms of the root's params.yaml, with the preset short.
     """
     from flows.workspace import RETRAINING, create_workspace
 
