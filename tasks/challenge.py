@@ -13,13 +13,13 @@ from models.inference import predict_probabilities
 from tasks.calibrate import PATIENT, PROBABILITIES
 from tasks.counterfactual_settings import read_sources, search_settings
 from tasks.explained import Explained, Sources
+from tasks.file_names import LEARNT
 from tasks.params.calibrate import CalibrateParams
 from tasks.params.counterfactuals import CounterfactualsParams
 from tasks.params.reading import read_section
 from tasks.params.retrain import JudgeParams
 from tasks.params.train import ComputeParams
 from tasks.stage import OUT, output_folder, run, write_json
-from tasks.train import LEARNT
 from veribeat.conventions import SUPERCLASSES
 from veribeat.counterfactual.methods import DEFAULT_METHOD, explain_query
 from veribeat.counterfactual.query import make_query

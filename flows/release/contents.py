@@ -21,9 +21,9 @@ from flows.release.signature import sign
 from flows.release.stages import released_stages
 from flows.tracking.lock import LOCK_FILE
 from flows.workspace import Workspace
+from tasks.file_names import LEARNT
 from tasks.params.reading import PARAMS_FILE
 from tasks.stages import BATCHES, RELEASES
-from tasks.train import LEARNT
 
 STATE = (str(PARAMS_FILE), "dvc.yaml", LOCK_FILE)
 """What a workspace is brought back to a release by; the rest is in DVC's cache."""

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from command_line import call
 from fabricated_releases import ODD, edit_params, make_release, write_evidence, write_json
 
+from flows.code_dependencies import CODE_ROOT
 from flows.release.difference import Change, Exclusions, Records, compare_releases
 from flows.release.manifest import write_manifest
 from veribeat.errors import InputError
@@ -235,3 +238,14 @@ def test_folders_that_are_no_whole_releases_are_refused(
         assert f"error: {folder} is no whole release" in error
         with pytest.raises(InputError, match="is no whole release"):
             compare_releases(folder, updates[1])
+
+
+def test_comparing_releases_imports_no_torch() -> None:
+    code = (
+        "import sys, flows.release.difference;"
+        "print(sorted({'torch', 'pytorch_lightning', 'numba', 'mlflow', 'prefect'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=CODE_ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
