@@ -36,6 +36,7 @@ from veribeat.metrics.acceptance import (
     no_worse,
 )
 from veribeat.metrics.bootstrap import Bootstrap
+from veribeat.metrics.exclusion import is_excluded
 from veribeat.signal.r_peaks import find_r_peaks
 
 
@@ -172,8 +173,8 @@ def _verdicts(
         verdicts.append(at_least("counterfactual_validity", share, limits.counterfactual_validity))
     if limits.excluded is not None:
         samples = pd.read_csv(sources.trained / "samples.csv")
-        excluded = (samples["dropped"] > 0) & (samples["dropped"] == samples["considered"])
-        verdicts.append(at_most("excluded", float(excluded.mean()), limits.excluded))
+        share = float(is_excluded(samples["dropped"], samples["considered"]).mean())
+        verdicts.append(at_most("excluded", share, limits.excluded))
     return verdicts
 
 

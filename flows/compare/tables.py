@@ -13,6 +13,7 @@ from flows.report.result_table import ResultTable
 from flows.report.texts import listed, number, with_interval
 from flows.tracking.content import flatten
 from veribeat.conventions import SUPERCLASSES
+from veribeat.metrics.exclusion import is_excluded
 
 DETECTORS = {
     "dropped_finds_noise": "noise, by what the filter dropped",
@@ -247,14 +248,8 @@ def _always_dropped(own: Sequence[FinishedCell]) -> float:
     """Share of the training records that a filter judged, and dropped every time; NaN for an arm without a filter."""
     if not any(cell.arrays["dropped"].any() for cell in own):
         return float("nan")
-    return float(
-        np.mean(
-            [
-                ((cell.arrays["dropped"] > 0) & (cell.arrays["dropped"] == cell.arrays["considered"])).mean()
-                for cell in own
-            ]
-        )
-    )
+    shares = [is_excluded(cell.arrays["dropped"], cell.arrays["considered"]).mean() for cell in own]
+    return float(np.mean(shares))
 
 
 def _settings(own: Sequence[FinishedCell]) -> dict[str, str]:
