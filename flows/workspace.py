@@ -14,7 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from flows.code_dependencies import CODE_ROOT
 from flows.dvc_file import render
-from flows.folders import held, new_folder
+from flows.folders import held, new_folder, write_whole
 from flows.process import run_quietly
 from tasks.params.document import Params, read_params
 from tasks.params.reading import PARAMS_FILE, parse, read_document
@@ -82,10 +82,7 @@ class Workspace:
         """Bring dvc.yaml up to date with parameters and code; true when it changed."""
         if self.dvc_yaml_is_current():
             return False
-        file = self.path / "dvc.yaml"
-        scratch = file.with_suffix(".yaml.new")
-        scratch.write_text(self.dvc_yaml(), encoding="utf-8")
-        scratch.replace(file)
+        write_whole(self.path / "dvc.yaml", self.dvc_yaml())
         return True
 
     def dvc_yaml_is_current(self) -> bool:
