@@ -96,15 +96,6 @@ class Subject:
         return json.dumps(document(answer))
 
 
-def default_method() -> str:
-    """The method of `veribeat explain` where none is asked for."""
-    import inspect
-
-    from flows.cli import explain as command
-
-    return str(inspect.signature(command).parameters["method"].default)
-
-
 def options(description: str, arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """`workspace` and `quick` from the command line."""
     return argument_parser(description).parse_args(arguments)

@@ -24,6 +24,7 @@ from flows.prefect_server import prefect_server
 from flows.rules_commands import rules
 from flows.stream_commands import simulate_stream
 from tasks.stage import EXIT_INPUT_ERROR
+from veribeat.counterfactual.default_method import DEFAULT_METHOD
 from veribeat.errors import InputError
 
 app = typer.Typer(
@@ -196,7 +197,7 @@ def explain(
         typer.Option(
             help="How the record is changed: wave_sparse, beat_sparse, or original, sparse, aligned_sparse of [CF]."
         ),
-    ] = "wave_sparse",
+    ] = DEFAULT_METHOD,
     start: Annotated[float, typer.Option(help="Where in a longer record the 10 s begin, in s.")] = 0.0,
     workspace: WorkspaceOption = HERE,
 ) -> None:

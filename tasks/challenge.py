@@ -21,7 +21,8 @@ from tasks.params.retrain import JudgeParams
 from tasks.params.train import ComputeParams
 from tasks.stage import OUT, output_folder, run, write_json
 from veribeat.conventions import SUPERCLASSES
-from veribeat.counterfactual.methods import DEFAULT_METHOD, explain_query
+from veribeat.counterfactual.default_method import DEFAULT_METHOD
+from veribeat.counterfactual.methods import explain_query
 from veribeat.counterfactual.query import make_query
 from veribeat.counterfactual.targets import default_target, label_set
 from veribeat.data.demography import demographic_groups
