@@ -9,7 +9,7 @@ from flows.release.manifest import MANIFEST
 from flows.release.reading import ReleaseFiles, leaves
 from flows.report.acceptance_limits import acceptance_limits
 from flows.report.result_table import ResultTable
-from flows.report.texts import number, p_value, with_interval
+from flows.report.texts import number, p_value, record_set, with_interval
 from veribeat.conventions import SUPERCLASSES
 
 HEADLINES = {"macro-F1, calibrated": ("calibrated", "f1_macro"), "macro-AUROC": ("ranking", "auroc_macro")}
@@ -25,7 +25,7 @@ def headline_table(files: ReleaseFiles) -> ResultTable:
     """The two scores that a reader sees first, on each set of held-out records."""
     rows = [
         (
-            _spoken(records),
+            record_set(records),
             str(files.value("metrics.json", records, "records")),
             *(score(files, records, *key) for key in HEADLINES.values()),
         )
@@ -209,9 +209,3 @@ def _row(keys: tuple[str, ...], value: Any) -> tuple[str, str]:
 
 def _number(text: str) -> float:
     return float(text) if text else math.nan
-
-
-def _spoken(records: str) -> str:
-    """Such as "fold 8" for "fold_08"."""
-    name, _, fold = records.partition("_")
-    return f"{name} {int(fold)}" if fold else name

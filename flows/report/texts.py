@@ -40,6 +40,12 @@ def folds(numbers: list[int]) -> str:
     return f"{'folds' if len(numbers) > 1 else 'fold'} {', '.join(parts)}"
 
 
+def record_set(name: str) -> str:
+    """Such as "fold 8" for "fold_08", a set of records in metrics.json."""
+    word, _, fold = name.partition("_")
+    return f"{word} {int(fold)}" if fold else word
+
+
 def listed(names: Sequence[str]) -> str:
     """Such as "a, b and c"."""
     *first, last = names
