@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.subject import Subject, argument_parser, default_method, show
+from benchmarks.subject import Subject, argument_parser, show
 from benchmarks.tables import Grid, percentiles
 from benchmarks.timing import seconds
+from veribeat.counterfactual.default_method import DEFAULT_METHOD
 from veribeat.counterfactual.methods import METHODS
 
 WITH_ATTRIBUTIONS = ", with attributions"
@@ -48,12 +49,11 @@ def warm(subject: Subject, size: Size, methods: Sequence[str] = METHODS) -> dict
 def warm_with_attributions(subject: Subject, size: Size) -> dict[str, list[float]]:
     """Seconds per record for the default method with attributions."""
     signals = subject.records("query", size.records)
-    method = default_method()
-    times: dict[str, list[float]] = {method + WITH_ATTRIBUTIONS: []}
-    attributed = partial(subject.explain_array, method=method, attributions=True)
+    times: dict[str, list[float]] = {DEFAULT_METHOD + WITH_ATTRIBUTIONS: []}
+    attributed = partial(subject.explain_array, method=DEFAULT_METHOD, attributions=True)
     attributed(signals[0])
     for signal in signals[: size.attributed]:
-        times[method + WITH_ATTRIBUTIONS].append(seconds(partial(attributed, signal)))
+        times[DEFAULT_METHOD + WITH_ATTRIBUTIONS].append(seconds(partial(attributed, signal)))
     return times
 
 
@@ -66,7 +66,7 @@ def cold(workspace: Path, attributions: bool, processes: int) -> list[dict[str, 
             "-m",
             "benchmarks.explain_cold",
             str(workspace),
-            f"--method={default_method()}",
+            f"--method={DEFAULT_METHOD}",
             *(["--attributions"] if attributions else []),
             f"--started={time.time()}",
         ]
@@ -84,10 +84,9 @@ COLD_ROWS = {
 
 
 def _warm_grid(times: dict[str, list[float]], threads: int, workers: int) -> Grid:
-    method = default_method()
     rows = []
     for name, values in times.items():
-        label = f"{method} (the default){name.removeprefix(method)}" if name.startswith(method) else name
+        label = name.replace(DEFAULT_METHOD, f"{DEFAULT_METHOD} (the default)")
         rows.append((label, str(len(values)), *percentiles(values)))
     note = (
         f"From an array (1000, 12) to the JSON document of `veribeat explain`, one window, {threads} of torch's threads"
@@ -112,7 +111,7 @@ def run(workspace: Path, quick: bool, *, default_only: bool = False) -> Sequence
     subject = Subject.load(workspace)
     threads, workers = subject.explained.sources.threads, subject.settings.search.workers
     if default_only:
-        return (_warm_grid(warm(subject, size, [default_method()]), threads, workers),)
+        return (_warm_grid(warm(subject, size, [DEFAULT_METHOD]), threads, workers),)
     first = {attributions: cold(workspace, attributions, size.processes) for attributions in (False, True)}
     times = warm(subject, size) | warm_with_attributions(subject, size)
     return _warm_grid(times, threads, workers), _cold_grid(first)

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from benchmarks.subject import Subject, default_method, options, show
+from benchmarks.subject import Subject, options, show
 from benchmarks.tables import Grid, significant
 from benchmarks.timing import interleaved
 from veribeat.conventions import RECORD_SAMPLES, SAMPLING_RATE
+from veribeat.counterfactual.default_method import DEFAULT_METHOD
 from veribeat.counterfactual.methods import DonorSets
 from veribeat.counterfactual.query import Donors
 from veribeat.dtw.distances import pairwise_distances
@@ -63,10 +64,9 @@ def more_prototypes(prototypes: PrototypeSet, per_superclass: int) -> PrototypeS
 
 def measure(subject: Subject, size: Size) -> Growth:
     """Time everything; what is compared takes turns."""
-    method = default_method()
     pool = subject.records("pool", max(size.records))
     (signal,) = subject.records("query", 1)
-    explain = partial(subject.explain_array, method=method)
+    explain = partial(subject.explain_array, method=DEFAULT_METHOD)
     prototypes, donors = subject.sources.prototypes.records, subject.sources.donors.records
     sets = {
         count: DonorSets(Donors(more_prototypes(prototypes, count)), Donors(more_prototypes(donors, count)))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from flows.folders import new_folder
-from tasks.ingest import RECORDS_FOLDER, TABLE
+from tasks.file_names import RECORDS_FOLDER, RECORDS_TABLE
 from tasks.stages import SIMULATION_TRUTH
 
 STATEMENTS = "scp_statements.csv"
@@ -48,7 +48,7 @@ def copy_cohort(source: Path, target: Path, copies: int) -> None:
     Links would share their pages in memory, and so be read faster than so many records are. Copy number k has k times
     as much added to each ecg_id and patient_id as it takes to tell them apart; folds, labels, signals and damage stay.
     """
-    table = pd.read_csv(source / TABLE)
+    table = pd.read_csv(source / RECORDS_TABLE)
     step = int(table["ecg_id"].max())
     patients = int(table["patient_id"].max())
     with new_folder(target) as scratch:
@@ -64,7 +64,7 @@ def copy_cohort(source: Path, target: Path, copies: int) -> None:
                 else:
                     (folder / name).write_bytes(content)
         whole = pd.concat([_copied(table, copy, step, patients) for copy in range(copies)])
-        whole.to_csv(scratch / TABLE, index=False, lineterminator="\n")
+        whole.to_csv(scratch / RECORDS_TABLE, index=False, lineterminator="\n")
         truth = pd.read_csv(source / SIMULATION_TRUTH)
         numbers = [truth.assign(ecg_id=truth["ecg_id"] + copy * step) for copy in range(copies)]
         pd.concat(numbers).to_csv(scratch / SIMULATION_TRUTH, index=False, lineterminator="\n")

@@ -15,7 +15,7 @@ from benchmarks.process_memory import Usage, watched
 from benchmarks.scale_cohort import copy_cohort, size_of
 from flows.process import environment
 from flows.workspace import Workspace, create_workspace
-from tasks.ingest import RECORDS_FOLDER, TABLE
+from tasks.file_names import RECORDS_FOLDER, RECORDS_TABLE
 from tasks.params.reading import PARAMS_FILE
 from tasks.stage import CODE_LINK, CODE_ROOT, OUT, SCRATCH, code_digests, digest
 from veribeat.conventions import SUPERCLASSES
@@ -213,9 +213,9 @@ class Bench:
     def measure_source(self, cohort: Path, records: int) -> None:
         """What the files of a cohort take."""
         if self.ledger.find("source", records) is None:
-            size, table = size_of(cohort / RECORDS_FOLDER), size_of(cohort / TABLE)
+            size, table = size_of(cohort / RECORDS_FOLDER), size_of(cohort / RECORDS_TABLE)
             nothing = Usage(0, 0, 0, 0, 0, 0, False)
-            outputs = {RECORDS_FOLDER: size.bytes, "on disk": size.on_disk, TABLE: table.bytes}
+            outputs = {RECORDS_FOLDER: size.bytes, "on disk": size.on_disk, RECORDS_TABLE: table.bytes}
             self.ledger.add(Measured("source", records, records, nothing, outputs))
 
 

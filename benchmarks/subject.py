@@ -11,14 +11,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from benchmarks.tables import Grid
-from flows.explain import plan_of, settings_of
-from flows.explained_arm import explained_arm, require
+from flows.explained_arm import ExplainedArm
 from flows.explanation_files import Answer, Asked, document
 from flows.workspace import Workspace
 from models.explanation import AttributionPlan, ExplanationSettings, explain
-from tasks.counterfactual_settings import read_sources
 from tasks.explained import Explained
-from tasks.real_ranges import RANGES
 from veribeat.conventions import SAMPLING_RATE
 from veribeat.counterfactual.methods import DonorSets
 from veribeat.data.any_record import EcgRecord
@@ -47,19 +44,14 @@ class Subject:
 
     @classmethod
     def _load(cls, workspace: Path) -> "Subject":
-        place = Workspace.at(workspace)
-        arm, sources = explained_arm(place)
-        chain = place.path / "out"
-        ranges = chain / "donors" / RANGES
-        require([chain / "prototypes" / "prototypes.h5", chain / "donors" / "donors.h5", ranges])
-        params, explained = place.params(), Explained.load(sources)
+        loaded = ExplainedArm.load(Workspace.at(workspace))
         return cls(
-            arm,
-            params.cohort.simulated,
-            explained,
-            read_sources(chain, explained),
-            settings_of(params.counterfactuals, explained, ranges, None),
-            plan_of(params.attribute, explained, None),
+            loaded.arm,
+            loaded.simulated,
+            loaded.explained,
+            loaded.sources,
+            loaded.settings(),
+            loaded.plan(),
         )
 
     @property
@@ -94,15 +86,6 @@ class Subject:
         records = taken_from.of(method).records
         answer = Answer(asked, self.arm, classifier, recording, window, records, explanation, self.simulated)
         return json.dumps(document(answer))
-
-
-def default_method() -> str:
-    """The method of `veribeat explain` where none is asked for."""
-    import inspect
-
-    from flows.cli import explain as command
-
-    return str(inspect.signature(command).parameters["method"].default)
 
 
 def options(description: str, arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,6 +25,7 @@ from flows.prefect_server import prefect_server
 from flows.rules_commands import rules
 from flows.stream_commands import simulate_stream
 from tasks.stage import EXIT_INPUT_ERROR
+from veribeat.counterfactual.default_method import DEFAULT_METHOD
 from veribeat.errors import InputError
 
 app = typer.Typer(
@@ -32,20 +34,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.add_typer(data, name="data")
-app.add_typer(rules, name="rules")
-app.command()(compare)
-app.command("retrain")(retrain_commands.retrain)
-app.command()(retrain_commands.serve)
-app.command()(retrain_commands.rollback)
-app.command()(release_commands.release)
-app.command()(release_commands.audit)
-app.command()(release_commands.diff)
-app.command()(release_commands.keys)
-app.command()(simulate_stream)
 
 
-@app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="Folder to make; must not be a workspace yet.")],
     data: Annotated[
@@ -66,7 +56,8 @@ def init(
 ) -> None:
     """Make a workspace on your own copy of PTB-XL, or on a simulated one.
 
-    Arms get the preset fast (short on simulated records); --set arms.baseline.preset=paper is the published recipe.
+    It has one arm, baseline, with the preset fast (--set arms.baseline.preset=paper is the published recipe), and
+    --set adds others; on simulated records it has all arms of the root's params.yaml, with the preset short.
     """
     from flows.workspace import RETRAINING, create_workspace
 
@@ -75,7 +66,6 @@ def init(
     print(f"{folder} is ready. Next: veribeat {command} --workspace {shlex.quote(str(folder))}")
 
 
-@app.command()
 def run(
     workspace: WorkspaceOption = HERE,
     set_: SetOption = None,
@@ -94,7 +84,6 @@ def run(
     print(f"MLflow and Prefect: veribeat ui --workspace {shlex.quote(str(workspace))}")
 
 
-@app.command()
 def status(workspace: WorkspaceOption = HERE) -> None:
     """Show which stages are up to date and the latest results."""
     from flows.report.terminal import show_results
@@ -107,7 +96,6 @@ def status(workspace: WorkspaceOption = HERE) -> None:
     show_results(place.path, console)
 
 
-@app.command()
 def report(workspace: WorkspaceOption = HERE) -> None:
     """Write report.html anew from what the workspace holds; it names the stages that are not up to date."""
     from flows.report.page import read_content, stale_stages, write_report
@@ -120,7 +108,6 @@ def report(workspace: WorkspaceOption = HERE) -> None:
     print(file)
 
 
-@app.command()
 def log(workspace: WorkspaceOption = HERE) -> None:
     """Log the outputs of a plain `dvc repro` to MLflow, once."""
     from flows.provenance import git_state
@@ -138,7 +125,6 @@ def log(workspace: WorkspaceOption = HERE) -> None:
         print(f"{arm}: not trained on the data that the workspace holds now, so not logged")
 
 
-@app.command()
 def export(
     folder: Annotated[Path, typer.Argument(help="Folder to make.")],
     arm: Annotated[str, typer.Option(help="Arm of params.yaml.")] = "baseline",
@@ -155,7 +141,6 @@ def export(
     print(f"Arm '{arm}' is in {folder}.")
 
 
-@app.command()
 def predict(
     records: Annotated[
         list[str], typer.Argument(metavar="RECORD", help="WFDB records: paths with or without .hea.")
@@ -177,7 +162,6 @@ def predict(
         raise typer.Exit(EXIT_INPUT_ERROR)
 
 
-@app.command()
 def explain(
     record: Annotated[
         str, typer.Argument(metavar="RECORD", help="An ecg_id of the cohort, or the path of a WFDB record.")
@@ -195,7 +179,7 @@ def explain(
         typer.Option(
             help="How the record is changed: wave_sparse, beat_sparse, or original, sparse, aligned_sparse of [CF]."
         ),
-    ] = "wave_sparse",
+    ] = DEFAULT_METHOD,
     start: Annotated[float, typer.Option(help="Where in a longer record the 10 s begin, in s.")] = 0.0,
     workspace: WorkspaceOption = HERE,
 ) -> None:
@@ -215,7 +199,6 @@ def explain(
     print(f"Files: {out}")
 
 
-@app.command()
 def push(workspace: WorkspaceOption = HERE) -> None:
     """Copy the outputs of the stages that have run to the workspace's DVC remote; `dvc pull` brings them back."""
     from flows.remote import push as push_outputs
@@ -228,7 +211,6 @@ def push(workspace: WorkspaceOption = HERE) -> None:
     print(f"{pushed}, which now has the outputs of every stage that has run.")
 
 
-@app.command()
 def ui(workspace: WorkspaceOption = HERE) -> None:
     """Open MLflow's and Prefect's pages for a workspace, until Ctrl-C."""
     from flows.ui import serve_pages
@@ -237,7 +219,6 @@ def ui(workspace: WorkspaceOption = HERE) -> None:
     serve_pages(Workspace.at(workspace))
 
 
-@app.command("dvc-yaml")
 def dvc_yaml(
     workspace: WorkspaceOption = HERE,
     check: Annotated[
@@ -252,6 +233,33 @@ def dvc_yaml(
         raise InputError("dvc.yaml is out of date: run 'veribeat dvc-yaml'.")
     with place.lock():
         print("dvc.yaml changed." if place.write_dvc_yaml() else "dvc.yaml is up to date.")
+
+
+COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "Start": {"init": init, "run": run, "status": status, "report": report, "ui": ui},
+    "Use a model": {"predict": predict, "explain": explain, "export": export},
+    "Keep it up to date": {
+        "retrain": retrain_commands.retrain,
+        "serve": retrain_commands.serve,
+        "rollback": retrain_commands.rollback,
+    },
+    "Prove it": {
+        "keys": release_commands.keys,
+        "release": release_commands.release,
+        "audit": release_commands.audit,
+        "diff": release_commands.diff,
+        "push": push,
+    },
+    "Study": {"compare": compare, "simulate-stream": simulate_stream},
+    "Plumbing": {"log": log, "dvc-yaml": dvc_yaml},
+}
+"""What `veribeat --help` lists, by heading; groups of commands follow the single ones of their heading."""
+
+for heading, commands in COMMANDS.items():
+    for name, command in commands.items():
+        app.command(name, rich_help_panel=heading)(command)
+app.add_typer(data, name="data", rich_help_panel="Start")
+app.add_typer(rules, name="rules", rich_help_panel="Study")
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """One stage at a time through DVC, which owns the cache."""
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from flows.folders import copy_whole
 from flows.process import StreamedProcess
 from flows.tracking.lock import LOCK_FILE
 from flows.workspace import Workspace
@@ -101,26 +101,21 @@ def repair_after_kill(workspace: Path, log: Callable[[str], None]) -> None:
     damaged = lock.with_name(f"{LOCK_FILE}.damaged")
     lock.replace(damaged)
     if kept.is_file() and _parses(kept, _lock_schema):
-        _copy_whole(kept, lock)
+        copy_whole(kept, lock)
     log(
         f"{lock} was damaged, perhaps by a kill; it is kept as {damaged.name}, and its last whole state is restored."
     )
 
 
 def _keep_lock(workspace: Path) -> None:
-    _copy_whole(workspace / LOCK_FILE, _kept_lock(workspace))
+    kept = _kept_lock(workspace)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    copy_whole(workspace / LOCK_FILE, kept)
 
 
 def _kept_lock(workspace: Path) -> Path:
     """The state of dvc.lock after the last stage that ended well."""
     return workspace / ".dvc" / "tmp" / "veribeat" / LOCK_FILE
-
-
-def _copy_whole(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_name(f"{target.name}.new")
-    shutil.copyfile(source, scratch)
-    scratch.replace(target)
 
 
 def _parses(file: Path, parse: Callable[[str], object]) -> bool:

@@ -1,34 +1,23 @@
 """`veribeat explain`: why one recording is predicted as it is, and what would have to change."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from flows.explained_arm import explained_arm, require
+from flows.explained_arm import ExplainedArm
 from flows.explanation_files import Answer, Asked, write_explanation
 from flows.folders import new_folder
 from flows.workspace import Workspace
-from models.attribution import without_shap
-from models.explanation import AttributionPlan, Explanation, ExplanationSettings, explain
-from tasks.counterfactual_settings import measure_settings, read_sources, search_settings
+from models.explanation import Explanation, explain
 from tasks.explained import Explained
-from tasks.many_items import most_workers
-from tasks.params.attribute import AttributeParams
-from tasks.params.counterfactuals import CounterfactualsParams
-from tasks.real_ranges import RANGES, read_ranges
 from veribeat.conventions import SAMPLING_RATE, SUPERCLASSES
-from veribeat.counterfactual.evaluation import RealRecords
 from veribeat.counterfactual.targets import names_of
 from veribeat.data.any_record import EcgRecord, read_any_record
 from veribeat.errors import InputError
 from veribeat.plots.ecg_paper import clinical_name
 from veribeat.signal.windows import Window, window_at
-
-FILE_SEED = 0
-"""Stands for the ecg_id of a record that has none, where draws are seeded by it."""
 
 EDITS_SHOWN = 5
 """Rows in the terminal; explanation.json has all."""
@@ -47,32 +36,27 @@ def explain_record(place: Workspace, asked: Asked, folder: Path) -> Answer:
 
 
 def _answer(place: Workspace, asked: Asked) -> Answer:
-    params = place.params()
-    arm, sources = explained_arm(place)
-    chain = place.path / "out"
-    ranges = chain / "donors" / RANGES
-    require([chain / "prototypes" / "prototypes.h5", chain / "donors" / "donors.h5", ranges])
-    explained = Explained.load(sources)
-    taken_from = read_sources(chain, explained)
-    recording = _recording(asked, explained)
+    loaded = ExplainedArm.load(place)
+    classifier = loaded.explained.classifier
+    recording = _recording(asked, loaded.explained)
     window = _window(asked, recording)
     return Answer(
         asked,
-        arm,
-        explained.classifier,
+        loaded.arm,
+        classifier,
         recording,
         window,
-        taken_from.of(asked.method).records,
+        loaded.sources.of(asked.method).records,
         explain(
-            explained.classifier,
+            classifier,
             window.signals_mv,
-            taken_from,
+            loaded.sources,
             asked.target,
             asked.method,
-            settings_of(params.counterfactuals, explained, ranges, asked.ecg_id),
-            plan_of(params.attribute, explained, asked.ecg_id),
+            loaded.settings(asked.ecg_id),
+            loaded.plan(asked.ecg_id),
         ),
-        params.cohort.simulated,
+        loaded.simulated,
     )
 
 
@@ -93,30 +77,6 @@ def _window(asked: Asked, recording: EcgRecord) -> Window:
         return window_at(recording.signals_mv, recording.sampling_rate, asked.start_s, recording.derived)
     except InputError as error:
         raise InputError(f"{asked.record}: {error}") from error
-
-
-def settings_of(
-    params: CounterfactualsParams, explained: Explained, ranges: Path, ecg_id: int | None
-) -> ExplanationSettings:
-    """How a record is explained: as by the stage `counterfactuals`, where `ecg_id` names one of the cohort.
-
-    `ranges` is the file of what real records look like.
-    """
-    return ExplanationSettings(
-        replace(search_settings(params), workers=most_workers()),
-        measure_settings(params, explained),
-        RealRecords(*read_ranges(ranges), of_target=None),
-        (params.seed, FILE_SEED if ecg_id is None else ecg_id),
-    )
-
-
-def plan_of(params: AttributeParams, explained: Explained, ecg_id: int | None) -> AttributionPlan:
-    """The attributions that the stage `attribute` makes of this record."""
-    return AttributionPlan(
-        explained.signals_mv(explained.rows("background")),
-        without_shap(params.settings()),
-        (params.seed, FILE_SEED if ecg_id is None else ecg_id),
-    )
 
 
 def show_explanation(answer: Answer, console: Console) -> None:

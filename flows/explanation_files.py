@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from flows.predict import by_superclass
 from models.bundle import Classifier
 from models.explanation import Explanation
 from tasks.stage import write_json
@@ -101,7 +102,7 @@ def document(answer: Answer) -> dict[str, Any]:
             "simulated_cohort": answer.simulated,
         },
         "query": {
-            "probabilities": _by_class(query.probabilities),
+            "probabilities": by_superclass(query.probabilities),
             "labels": names_of(query.labels),
             "r_peaks_s": [round(start_s + int(peak) / SAMPLING_RATE, 2) for peak in query.r_peaks],
             "r_peaks_from": f"{explanation.r_peaks.detector}, lead {explanation.r_peaks.lead}",
@@ -110,7 +111,7 @@ def document(answer: Answer) -> dict[str, Any]:
         "target": names_of(found.target),
         "method": found.method,
         "counterfactual": {
-            "probabilities": _by_class(found.probabilities),
+            "probabilities": by_superclass(found.probabilities),
             "labels": answer.reached,
             "valid": found.valid,
             "keep_ratio": _number(found.keep_ratio),
@@ -220,11 +221,6 @@ def _figures(answer: Answer) -> dict[str, Figure]:
         heat = Heat(explanation.attributions.attribution.values[place], explanation.decisive)
         figures["heat"] = overlay_figure(query, other, mask, heat, banner, start_s)
     return figures
-
-
-def _by_class(probabilities: NDArray[np.float32]) -> dict[str, float]:
-    """Probabilities (5,) by superclass, with the digits that float32 has: no more, and none less."""
-    return {name: float(str(value)) for name, value in zip(SUPERCLASSES, probabilities, strict=True)}
 
 
 def _number(value: float) -> float | None:

@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all, and that one process at a time may fill."""
+"""Files and folders that appear whole or not at all, and folders that one process at a time may fill."""
 
 import fcntl
 import shutil
@@ -28,6 +28,27 @@ def new_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(scratch)
         raise
     scratch.replace(folder)
+
+
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Write a file, text as UTF-8, by way of a scratch file beside it: a reader finds the old content or the new."""
+    scratch = _scratch(file)
+    if isinstance(content, str):
+        scratch.write_text(content, encoding="utf-8")
+    else:
+        scratch.write_bytes(content)
+    scratch.replace(file)
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy a file's content in the same way."""
+    scratch = _scratch(target)
+    shutil.copyfile(source, scratch)
+    scratch.replace(target)
+
+
+def _scratch(file: Path) -> Path:
+    return file.with_name(f".{file.name}.new")
 
 
 @contextmanager

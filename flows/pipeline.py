@@ -39,6 +39,26 @@ def run_stage(workspace: Path, stage: str) -> State[Any]:
     return Completed(data=outcome)
 
 
+def run_stage_to_end(workspace: Path, stage: str) -> Outcome:
+    """The task `run_stage` under the stage's own name; raises what `raise_unless_completed` does."""
+    named = run_stage.with_options(name=stage, task_run_name=stage)
+    state: State[Any] = named(workspace, stage, return_state=True)
+    raise_unless_completed(state, f"Stage '{stage}'")
+    return Outcome.CACHED if state.name == "Cached" else Outcome.RAN
+
+
+def raise_unless_completed(state: State[Any], what: str) -> None:
+    """Raise InputError where the user can put right what a task ended with, and StageFailed for any other bad end.
+
+    A crash is one, and so is a cancellation. `what` begins the sentence where the state has no message.
+    """
+    if state.is_completed():
+        return
+    if state.name == INPUT_ERROR:
+        raise InputError(state.message or f"{what} found bad input.")
+    raise StageFailed(state.message or f"{what} ended as {state.name}.")
+
+
 @task(name="log-to-mlflow", persist_result=False, cache_policy=NO_CACHE)
 def log_to_mlflow(workspace: Path, context: RunContext) -> ProjectionResult:
     """Project what the stages wrote to MLflow; logs nothing twice."""
@@ -74,14 +94,7 @@ def _run(place: Workspace, other_versions: tuple[str, ...]) -> State[Any]:
     records: list[StageRecord] = []
     for stage in place.stages():
         started = time.monotonic()
-        state = run_stage.with_options(name=stage.name, task_run_name=stage.name)(
-            place.path, stage.name, return_state=True
-        )
-        if state.is_failed():
-            if state.name == INPUT_ERROR:
-                raise InputError(state.message or f"Stage '{stage.name}' found bad input.")
-            raise StageFailed(state.message or f"Stage '{stage.name}' failed.")
-        outcome = Outcome.CACHED if state.name == "Cached" else Outcome.RAN
+        outcome = run_stage_to_end(place.path, stage.name)
         records.append(StageRecord(stage.name, outcome, (time.monotonic() - started) / 60))
     run_id = str(flow_run.get_id())
     git = git_state()

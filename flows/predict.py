@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle import DESCRIPTION, Classifier
@@ -80,13 +81,13 @@ def _as_object(name: str, model: dict[str, Any], prediction: RecordPrediction) -
             {
                 "start_s": each.window.start_s,
                 "end_s": each.window.end_s,
-                "probabilities": _by_class(each.probabilities),
+                "probabilities": by_superclass(each.probabilities),
                 "labels": each.labels,
                 "warnings": [str(warning) for warning in each.window.warnings],
             }
             for each in prediction.windows
         ],
-        "probabilities": _by_class(prediction.probabilities),
+        "probabilities": by_superclass(prediction.probabilities),
         "labels": prediction.labels,
         "warnings": prediction.warnings,
     }
@@ -100,7 +101,7 @@ def _rows(name: str, prediction: RecordPrediction) -> Iterator[list[Any]]:
             name,
             each.window.start_s,
             each.window.end_s,
-            *_by_class(each.probabilities).values(),
+            *by_superclass(each.probabilities).values(),
             ";".join(each.labels),
             "; ".join(warnings),
             prediction.record.sampling_rate,
@@ -108,6 +109,6 @@ def _rows(name: str, prediction: RecordPrediction) -> Iterator[list[Any]]:
         ]
 
 
-def _by_class(probabilities: NDArray) -> dict[str, float]:
+def by_superclass(probabilities: NDArray[np.float32]) -> dict[str, float]:
     """Probabilities (5,) by superclass, with the digits that float32 has: no more, and none less."""
     return {name: float(str(value)) for name, value in zip(SUPERCLASSES, probabilities, strict=True)}

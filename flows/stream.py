@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from flows.folders import new_folder
-from tasks.ingest import RECORDS_FOLDER, located, read_csv
+from tasks.file_names import RECORDS_FOLDER, RECORDS_TABLE
+from tasks.ingest import located, read_csv
 from tasks.stages import SIMULATION_TRUTH
 from veribeat.conventions import UNITS_PER_MV
 from veribeat.data.labels import superclass_by_code
@@ -119,13 +120,11 @@ def simulate_stream(
 
 def read_source(folder: Path) -> Source:
     """Read the tables of a PTB-XL folder; InputError when they cannot be used."""
-    rows = read_csv(folder / "ptbxl_database.csv", REQUIRED_COLUMNS)
+    rows = read_csv(folder / RECORDS_TABLE, REQUIRED_COLUMNS)
     statements = read_csv(folder / "scp_statements.csv", ("diagnostic", "diagnostic_class"))
     records, _ = select_rows(rows, superclass_by_code(statements, code_column=next(iter(statements[0]))))
     row_of = {whole_number(row["ecg_id"]): place for place, row in enumerate(rows)}
-    database = pd.read_csv(
-        folder / "ptbxl_database.csv", dtype=str, keep_default_na=False, encoding="utf-8-sig"
-    )
+    database = pd.read_csv(folder / RECORDS_TABLE, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     places = np.array([row_of[ecg_id] for ecg_id in records["ecg_id"]], dtype=np.int64)
     return Source(folder, database, records, places)
 
@@ -209,7 +208,7 @@ def write_folder(
     What a record's files are that ingest would refuse, missing ones say, stays as it is.
     """
     out.mkdir(parents=True)
-    rows.to_csv(out / "ptbxl_database.csv", index=False, lineterminator="\n")
+    rows.to_csv(out / RECORDS_TABLE, index=False, lineterminator="\n")
     shutil.copyfile(cohort.folder / "scp_statements.csv", out / "scp_statements.csv")
     truth = cohort.folder / SIMULATION_TRUTH
     if truth.is_file():

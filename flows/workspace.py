@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from flows.code_dependencies import CODE_ROOT
 from flows.dvc_file import render
-from flows.folders import held, new_folder
+from flows.folders import held, new_folder, write_whole
 from flows.process import run_quietly
 from tasks.params.document import Params, read_params
 from tasks.params.reading import PARAMS_FILE, parse, read_document
@@ -38,6 +38,9 @@ RETRAINING = (
 
 REMOTE = "storage"
 """Name of the DVC remote that a new workspace has."""
+
+FIRST_ARM = "baseline"
+"""The one arm of a new workspace on real records; the others in the root's params.yaml are its simulated cohort's."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +82,7 @@ class Workspace:
         """Bring dvc.yaml up to date with parameters and code; true when it changed."""
         if self.dvc_yaml_is_current():
             return False
-        file = self.path / "dvc.yaml"
-        scratch = file.with_suffix(".yaml.new")
-        scratch.write_text(self.dvc_yaml(), encoding="utf-8")
-        scratch.replace(file)
+        write_whole(self.path / "dvc.yaml", self.dvc_yaml())
         return True
 
     def dvc_yaml_is_current(self) -> bool:
@@ -109,12 +109,32 @@ class Workspace:
         Returns a line to show for each. Raises InputError, and leaves the file alone, when the result of all of them
         together would not be valid.
         """
+        lines: list[str] = []
+        self._edit(lambda document: lines.extend(_assign(document, assignment) for assignment in assignments))
+        return lines
+
+    def keep_only(self, arm: str) -> None:
+        """Take all other arms out of params.yaml, the witness with them; raises InputError as `set_params` does."""
+
+        def edit(document: Any) -> None:
+            for other in set(document["arms"]) - {arm}:
+                del document["arms"][other]
+            # The empty line before the next section hung on the last arm.
+            sections = list(document)
+            following = sections[sections.index("arms") + 1]
+            document.yaml_set_comment_before_after_key(following, before="\n")
+            document["explain"]["witness"] = None
+
+        self._edit(edit)
+
+    def _edit(self, edit: Callable[[Any], None]) -> None:
+        """Apply `edit` to the content of params.yaml; the file changes only when the result is valid."""
         read_document(self.params_file)  # says in one sentence what the editor below would not
         yaml = YAML()
         yaml.preserve_quotes = True
         yaml.width = 4096
         document = yaml.load(self.params_file)
-        lines = [_assign(document, assignment) for assignment in assignments]
+        edit(document)
         scratch = self.params_file.with_suffix(".yaml.new")
         try:
             yaml.dump(document, scratch)
@@ -122,7 +142,6 @@ class Workspace:
             scratch.replace(self.params_file)
         finally:
             scratch.unlink(missing_ok=True)
-        return lines
 
     def check_cohort(self) -> None:
         """Raise InputError when the link to the data leads to a folder that is no longer whole, or of another kind."""
@@ -158,10 +177,12 @@ def create_workspace(
 ) -> Workspace:
     """Make `path` a workspace on the PTB-XL folder `data`, with the preset `fast` and then `assignments`.
 
-    The folder becomes a DVC project of its own; links lead to the data and to the code, so that dvc.lock names
-    neither this machine's folders nor a copy of them. Its default DVC remote is `remote`, a folder or an address, or
-    else the folder PATH-remote beside it, which the first push makes. Raises InputError, and leaves nothing behind,
-    when `path` exists, `data` is not a PTB-XL folder, or an assignment or `remote` is wrong.
+    On real records it has the arm `baseline` alone and no witness, before `assignments`; on simulated ones all arms of
+    the root's params.yaml, with the preset `short`. The folder becomes a DVC project of its own; links lead to the data
+    and to the code, so that dvc.lock names neither this machine's folders nor a copy of them. Its default DVC remote is
+    `remote`, a folder or an address, or else the folder PATH-remote beside it, which the first push makes. Raises
+    InputError, and leaves nothing behind, when `path` exists, `data` is not a PTB-XL folder, or an assignment or
+    `remote` is wrong.
     """
     for file in PTBXL_FILES:
         if not (data / file).exists():
@@ -180,6 +201,8 @@ def create_workspace(
         (scratch / COHORT_LINK).symlink_to(data.resolve(), target_is_directory=True)
         (scratch / CODE_LINK).symlink_to(CODE_ROOT, target_is_directory=True)
         workspace = Workspace(scratch.resolve())
+        if not simulated:
+            workspace.keep_only(FIRST_ARM)
         source = "simulated_folder" if simulated else "ptbxl"
         preset = "short" if simulated else "fast"
         arms = [f"arms.{arm}.preset={preset}" for arm in workspace.params().arms]

@@ -13,15 +13,16 @@ from models.inference import predict_probabilities
 from tasks.calibrate import PATIENT, PROBABILITIES
 from tasks.counterfactual_settings import read_sources, search_settings
 from tasks.explained import Explained, Sources
+from tasks.file_names import LEARNT
 from tasks.params.calibrate import CalibrateParams
 from tasks.params.counterfactuals import CounterfactualsParams
 from tasks.params.reading import read_section
 from tasks.params.retrain import JudgeParams
 from tasks.params.train import ComputeParams
 from tasks.stage import OUT, output_folder, run, write_json
-from tasks.train import LEARNT
 from veribeat.conventions import SUPERCLASSES
-from veribeat.counterfactual.methods import DEFAULT_METHOD, explain_query
+from veribeat.counterfactual.default_method import DEFAULT_METHOD
+from veribeat.counterfactual.methods import explain_query
 from veribeat.counterfactual.query import make_query
 from veribeat.counterfactual.targets import default_target, label_set
 from veribeat.data.demography import demographic_groups
@@ -37,6 +38,7 @@ from veribeat.metrics.acceptance import (
     no_worse,
 )
 from veribeat.metrics.bootstrap import Bootstrap
+from veribeat.metrics.exclusion import is_excluded
 from veribeat.signal.r_peaks import find_r_peaks
 
 
@@ -175,8 +177,8 @@ def _verdicts(
         verdicts.append(at_least("counterfactual_validity", share, limits.counterfactual_validity))
     if limits.excluded is not None:
         samples = pd.read_csv(sources.trained / "samples.csv")
-        excluded = (samples["dropped"] > 0) & (samples["dropped"] == samples["considered"])
-        verdicts.append(at_most("excluded", float(excluded.mean()), limits.excluded))
+        share = float(is_excluded(samples["dropped"], samples["considered"]).mean())
+        verdicts.append(at_most("excluded", share, limits.excluded))
     return verdicts
 
 

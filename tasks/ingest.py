@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import track
 
+from tasks.file_names import RECORDS_FOLDER, RECORDS_TABLE
 from tasks.params.ingest import IngestParams
 from tasks.params.reading import read_section
 from tasks.stage import output_folder, run, write_json
@@ -34,11 +35,6 @@ from veribeat.data.quarantine import Quarantined, Reason, RecordRejected, check_
 from veribeat.data.schema import validate_records
 from veribeat.data.wfdb_record import read_record
 from veribeat.errors import InputError
-
-TABLE = "ptbxl_database.csv"
-
-RECORDS_FOLDER = "records100"
-"""Where PTB-XL keeps its records at 100 Hz."""
 
 CHUNK = 256
 """Records read by one call of a worker, and copied at a time: 6 MB."""
@@ -65,11 +61,11 @@ def ingest(
     cannot be used, or more than params.max_quarantined of the rows is quarantined: nothing stays in `out`
     then. `workers` (default: every available core) changes the speed, never a byte of the result.
     """
-    rows = read_csv(source / TABLE, REQUIRED_COLUMNS)
+    rows = read_csv(source / RECORDS_TABLE, REQUIRED_COLUMNS)
     for batch in batches:
         rows += [
             {**row, "filename_lr": f"{batch.as_posix()}/{row['filename_lr']}"}
-            for row in read_csv(batch / TABLE, REQUIRED_COLUMNS)
+            for row in read_csv(batch / RECORDS_TABLE, REQUIRED_COLUMNS)
         ]
     folders = {"": source / RECORDS_FOLDER} | {
         f"{batch.as_posix()}/": batch / RECORDS_FOLDER for batch in batches

@@ -22,8 +22,9 @@ from tasks.stage import OUT, output_folder, run
 from veribeat.attribution.base import LARGEST_BATCH, make_background
 from veribeat.conventions import SUPERCLASSES
 from veribeat.counterfactual.alignment import align
+from veribeat.counterfactual.default_method import DEFAULT_METHOD
 from veribeat.counterfactual.discussion import discussion
-from veribeat.counterfactual.methods import DEFAULT_METHOD, METHODS
+from veribeat.counterfactual.methods import METHODS
 from veribeat.counterfactual.paper_methods import PAPER_METHODS
 from veribeat.counterfactual.tables import table_3, table_4, tables_7_11, tables_12_13
 from veribeat.errors import InputError

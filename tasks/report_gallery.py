@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tasks.explained import Explained
-from veribeat.counterfactual.methods import DEFAULT_METHOD
+from veribeat.counterfactual.default_method import DEFAULT_METHOD
 from veribeat.plots.beat_gallery import BeatCase, beat_gallery
 from veribeat.signal.median_beat import median_beat
 from veribeat.signal.r_peaks import find_r_peaks

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from models.bundle import Classifier
 from models.drift_features import EmbeddingMap, ModelView, model_features, view_records
 from models.runtime import make_deterministic
+from tasks.file_names import LEARNT
 from tasks.ingest import ingest, write_quarantine
 from tasks.params.ingest import IngestParams
 from tasks.params.reading import read_section
@@ -25,7 +26,6 @@ from tasks.params.retrain import DriftParams
 from tasks.params.train import ComputeParams
 from tasks.parent import end_with
 from tasks.stage import OUT, run, write_json
-from tasks.train import LEARNT
 from veribeat.conventions import SUPERCLASSES
 from veribeat.data.quarantine import Quarantined, Reason
 from veribeat.drift.batch import DriftSettings, judge_batch

@@ -7,17 +7,18 @@ It holds names, not imports, so that editing one stage does not touch the others
 from collections.abc import Mapping
 
 from tasks.explanation_stages import explanation_stages
+from tasks.file_names import LEARNT, RECORDS_FOLDER, RECORDS_TABLE
 from tasks.params.document import Params
 from tasks.stage_description import Plot, Stage
 
 BATCHES = "batches"
 """Folder of the records that came later, a folder for each batch."""
 
-BATCH_FILES = ("records100", "ptbxl_database.csv")
+BATCH_FILES = (RECORDS_FOLDER, RECORDS_TABLE)
 RELEASES = "releases"
 """Folder of the models that were accepted, a folder for each."""
 
-PTBXL_FILES = ("records100", "ptbxl_database.csv", "scp_statements.csv")
+PTBXL_FILES = (*BATCH_FILES, "scp_statements.csv")
 
 SIMULATION_TRUTH = "simulation_truth.csv"
 """What simulated records really show; only simulated cohorts have it."""
@@ -106,7 +107,7 @@ def _arm_stages(name: str, params: Params, done: Mapping[str, Stage]) -> tuple[S
             split.output("learning.parquet"),
             split.output("normalisation.json"),
             *beats,
-            *(f"{RELEASES}/{release}/{file}" for release in champion for file in ("model.pt", "learnt.csv")),
+            *(f"{RELEASES}/{release}/{file}" for release in champion for file in ("model.pt", LEARNT)),
         ),
         params=(f"arms.{name}", f"presets.{arm.preset}", f"selections.{arm.selection}", "train"),
         files=("model.pt", "training.json", "samples.csv"),
@@ -157,11 +158,7 @@ def _challenge_stage(arm: str, params: Params, done: Mapping[str, Stage]) -> Sta
             *map(calibrate.output, ("classifier.json", "predictions.parquet")),
             done["prototypes"].output("prototypes.h5"),
             done["donors"].output("donors.h5"),
-            *(
-                f"{folder}/{file}"
-                for folder in champion
-                for file in ("model.pt", "classifier.json", "learnt.csv")
-            ),
+            *(f"{folder}/{file}" for folder in champion for file in ("model.pt", "classifier.json", LEARNT)),
         ),
         params=(
             f"arms.{arm}.backbone",

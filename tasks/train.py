@@ -16,6 +16,7 @@ from models.bundle import WEIGHTS
 from models.runtime import make_deterministic
 from models.selection.registry import build_strategy
 from models.training import TrainingResult, is_helper
+from tasks.file_names import LEARNT
 from tasks.learning import ALONE, LearningData, learn
 from tasks.params.reading import read_section
 from tasks.params.selection import SelectionParams
@@ -24,9 +25,6 @@ from tasks.parent import end_with
 from tasks.stage import OUT, digest, loaded_code_digest, output_folder, resume_file, run, write_json
 from veribeat.data.roles import check_not_learnt
 from veribeat.errors import InputError
-
-LEARNT = "learnt.csv"
-"""In a release: the ecg_id of every record that its training has learnt from."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from flows.compare.run_cell import train_cell
 from flows.compare.tracking import log_cells
 from flows.dvc_engine import StageFailed, repair_after_kill
 from flows.installed_versions import check_versions
-from flows.pipeline import INPUT_ERROR, run_stage
+from flows.pipeline import INPUT_ERROR, raise_unless_completed, run_stage_to_end
 from flows.provenance import git_state
 from flows.tracking.context import RunContext
 from flows.workspace import Workspace
@@ -69,11 +69,7 @@ def _compare(place: Workspace, comparison: Comparison, versions: tuple[str, ...]
     needed = needed_stages(params)
     for stage in place.stages():
         if stage.name in (*needed, "simulate"):
-            _raise_if_failed(
-                run_stage.with_options(name=stage.name, task_run_name=stage.name)(
-                    place.path, stage.name, return_state=True
-                )
-            )
+            run_stage_to_end(place.path, stage.name)
     maker = CellMaker(comparison, place)
     for wave in comparison.waves(params):
         _train(place, [maker.make(arm, seed) for seed in comparison.seeds for arm in wave], comparison)
@@ -93,16 +89,9 @@ def _train(place: Workspace, cells: list[Cell], comparison: Comparison) -> None:
             run_cell.with_options(task_run_name=f"{cell.arm}, seed {cell.seed}").submit(place.path, cell)
             for cell in some
         ]
-        for future in futures:
+        for cell, future in zip(some, futures, strict=True):
             future.wait()
-            _raise_if_failed(future.state)
-
-
-def _raise_if_failed(state: State[Any]) -> None:
-    if state.is_failed() or state.is_crashed():
-        if state.name == INPUT_ERROR:
-            raise InputError(state.message or "bad input")
-        raise StageFailed(state.message or "A training failed.")
+            raise_unless_completed(future.state, f"The training of '{cell.arm}' with seed {cell.seed}")
 
 
 def with_workers(side_by_side: int) -> Any:

@@ -21,6 +21,7 @@ from flows.compare.tables import (
     terminal_rows,
     won_back,
 )
+from flows.folders import write_whole
 from flows.report.figures import Picture
 from flows.report.page import render
 from flows.report.result_table import ResultTable
@@ -97,8 +98,9 @@ def write_comparison(
     table = pd.concat(rows) if rows else pd.DataFrame(columns=["backbone", "arm"])
     table.insert(0, "backbone", table.pop("backbone"))
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / TABLE, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
-    return _replace(folder / PAGE, render("comparison.html", content=content))
+    write_whole(folder / TABLE, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    write_whole(folder / PAGE, render("comparison.html", content=content))
+    return folder / PAGE
 
 
 def show_comparison(cells: Sequence[FinishedCell], place: Workspace, console: Console) -> None:
@@ -221,10 +223,3 @@ def _epochs(cells: Sequence[FinishedCell]) -> str:
         f"{' or '.join(map(str, epochs))} of {arm}" for arm, epochs in of_arms.items() if epochs != usual
     ]
     return ", but ".join([" or ".join(map(str, usual)), *([listed(others)] if others else [])])
-
-
-def _replace(file: Path, text: str) -> Path:
-    scratch = file.with_name(f".{file.name}.part")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(file)
-    return file

@@ -10,9 +10,10 @@ from flows.compare.cells import CLEAN, FORWARDS_PER_EPOCH
 from flows.compare.ledger import FinishedCell
 from flows.compare.scores import arms_of, epochs_worth
 from flows.report.result_table import ResultTable
-from flows.report.texts import listed, number, with_interval
+from flows.report.texts import listed, number, signed, with_interval
 from flows.tracking.content import flatten
 from veribeat.conventions import SUPERCLASSES
+from veribeat.metrics.exclusion import is_excluded
 
 DETECTORS = {
     "dropped_finds_noise": "noise, by what the filter dropped",
@@ -221,11 +222,11 @@ def _difference(row: Mapping[Hashable, Any]) -> tuple[str, str]:
 
 
 def _short_difference(row: Mapping[Hashable, Any]) -> str:
-    """Both, so that the page takes them for numbers: no words, no plus sign in the brackets."""
+    """Both in one cell."""
     if not _is_paired(row):
         return ""
     low, high = row["f1_macro_difference_low"], row["f1_macro_difference_high"]
-    return f"{row['f1_macro_difference']:+.4f} ({low:.4f}, {high:.4f})"
+    return signed(row["f1_macro_difference"], low, high)
 
 
 def _costs(row: Mapping[Hashable, Any]) -> tuple[str, str, str]:
@@ -247,14 +248,8 @@ def _always_dropped(own: Sequence[FinishedCell]) -> float:
     """Share of the training records that a filter judged, and dropped every time; NaN for an arm without a filter."""
     if not any(cell.arrays["dropped"].any() for cell in own):
         return float("nan")
-    return float(
-        np.mean(
-            [
-                ((cell.arrays["dropped"] > 0) & (cell.arrays["dropped"] == cell.arrays["considered"])).mean()
-                for cell in own
-            ]
-        )
-    )
+    shares = [is_excluded(cell.arrays["dropped"], cell.arrays["considered"]).mean() for cell in own]
+    return float(np.mean(shares))
 
 
 def _settings(own: Sequence[FinishedCell]) -> dict[str, str]:

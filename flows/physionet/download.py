@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from flows.folders import held
+from flows.folders import held, write_whole
 from flows.physionet.listing import LARGEST_LISTING, LISTING, PTBXL_URL, ListedFile, parse_listing, wanted
 from flows.physionet.progress import Display, download_display, print_line
 from flows.physionet.server import Patience, Server, TransferError
@@ -70,7 +70,7 @@ async def _download(
         try:
             with held(folder / _LOCK, busy), download_display(len(files), console) as display:
                 _make_folders(folder, files)
-                _write_whole(folder / LISTING, content)
+                write_whole(folder / LISTING, content)
                 await _fetch_all(files, folder, server, workers, download, display)
         except OSError as error:
             raise InputError(
@@ -129,12 +129,6 @@ def _make_folders(folder: Path, files: Iterable[ListedFile]) -> None:
         if not parent.resolve().is_relative_to(root):
             raise InputError(f"{parent} leads out of {folder} by a link: remove the link, then run again.")
         parent.mkdir(parents=True, exist_ok=True)
-
-
-def _write_whole(file: Path, content: bytes) -> None:
-    scratch = file.with_name(f".{file.name}.partial")
-    scratch.write_bytes(content)
-    scratch.replace(file)
 
 
 def _sha256(file: Path) -> str:

@@ -1,6 +1,5 @@
 """What goes into a release of an arm."""
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ import pandas as pd
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from flows.folders import new_folder
+from flows.json_text import json_text
 from flows.release.documents.writing import write_documents
 from flows.release.environment import environment, environment_lock
 from flows.release.manifest import write_manifest
@@ -21,9 +21,9 @@ from flows.release.signature import sign
 from flows.release.stages import released_stages
 from flows.tracking.lock import LOCK_FILE
 from flows.workspace import Workspace
+from tasks.file_names import LEARNT
 from tasks.params.reading import PARAMS_FILE
 from tasks.stages import BATCHES, RELEASES
-from tasks.train import LEARNT
 
 STATE = (str(PARAMS_FILE), "dvc.yaml", LOCK_FILE)
 """What a workspace is brought back to a release by; the rest is in DVC's cache."""
@@ -109,7 +109,7 @@ def write_release(
     texts = {
         PROVENANCE: provenance_document(place, arm, name, making),
         DECISION: decision,
-        ENVIRONMENT: json.dumps(environment(), indent=2, sort_keys=True) + "\n",
+        ENVIRONMENT: json_text(environment()),
         ENVIRONMENT_LOCK: environment_lock(),
         MATERIALS: bill_of_materials(making.commit),
     }

@@ -9,7 +9,7 @@ from flows.release.manifest import is_complete
 from flows.release.reading import RECORDS, SELECTION_LOG, ReleaseFiles, leaves
 from flows.release.record_digests import COMPARED as OF_RECORD
 from flows.tracking.lock import read_lock
-from tasks.train import LEARNT
+from tasks.file_names import LEARNT
 from veribeat.errors import InputError
 
 ENVIRONMENT = "environment.txt"

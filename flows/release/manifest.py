@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from flows.json_text import json_text
 from flows.provenance import file_digest
 from veribeat.errors import InputError
 
@@ -14,7 +15,7 @@ MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 def write_manifest(folder: Path) -> None:
     """Write manifest.json for the files that are in `folder` now; the last step of making a release."""
     content = {"sha256": _digests(folder)}
-    (folder / MANIFEST).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    (folder / MANIFEST).write_text(json_text(content), encoding="utf-8")
 
 
 def read_manifest(folder: Path) -> dict[str, str]:

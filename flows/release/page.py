@@ -21,6 +21,7 @@ from flows.release.tables import (
 from flows.report.page import render
 from flows.report.result_table import ResultTable
 from flows.report.texts import folds
+from tasks.file_names import LEARNT
 from veribeat.errors import InputError
 
 PAGE = "release.html"
@@ -104,7 +105,7 @@ def _summary(files: ReleaseFiles) -> tuple[str, ...]:
         f"Macro-F1 on the test records ({folds(split['test'])}) is {score(files, 'test', 'calibrated', 'f1_macro')},"
         f" macro-AUROC {score(files, 'test', 'ranking', 'auroc_macro')}.",
         f"{decided.format(champion=champion)} Reason: {reason}.",
-        f"It has learnt from {len(files.table('learnt.csv')):,} records, of"
+        f"It has learnt from {len(files.table(LEARNT)):,} records, of"
         f" {folds(split['train'])}; {files.value('card.json', 'quarantine', 'records'):,} records of the cohort were"
         " quarantined.",
         f"Made on {files.value('provenance.json', 'made')[:16].replace('T', ' ')} by {commit}{changed}.",

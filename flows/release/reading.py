@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tasks.params.reading import PARAMS_FILE, read_document
 from tasks.params.train import ArmParams
 from veribeat.errors import InputError
+from veribeat.metrics.exclusion import is_excluded
 
 SELECTION_LOG = "selection_log.csv"
 """In how many epochs each training record was kept and dropped."""
@@ -20,9 +22,6 @@ RECORDS = "records.csv"
 
 SCREENING = "screening"
 """A folder for each batch: what it was found to be."""
-
-EXCLUDED = "dropped > 0 and dropped == considered"
-"""What makes a training record excluded, in words of selection_log.csv: dropped whenever it could be."""
 
 
 def leaves(value: Any, *keys: str) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -83,7 +82,11 @@ class ReleaseFiles:
         """The rows of selection_log.csv of the training records that the selection excluded."""
         self.check_columns(SELECTION_LOG, "ecg_id", "dropped", "considered")
         log = self._table(SELECTION_LOG)
-        return log[(log["dropped"] != "0") & (log["dropped"] == log["considered"])]
+        try:
+            dropped, considered = (log[name].astype(np.int64) for name in ("dropped", "considered"))
+        except ValueError as error:
+            raise self._damaged(SELECTION_LOG, error) from error
+        return log[is_excluded(dropped, considered)]
 
     @property
     def simulated(self) -> bool:

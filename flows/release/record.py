@@ -1,12 +1,12 @@
 """What a release says of itself: where it comes from, and why it was made."""
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.json_text import json_text
 from flows.provenance import code_address
 from flows.release.stages import released_stages
 from flows.remote import remote_url
@@ -49,7 +49,7 @@ def provenance_document(place: Workspace, arm: str, release: str, making: Making
         "versions_differ": list(making.other_versions),
         "made": making.made,
     }
-    return _json(content)
+    return json_text(content)
 
 
 def decision_document(
@@ -83,8 +83,4 @@ def decision_document(
         "refused_batches": dict(refused),
         "reason": reason,
     }
-    return _json(content)
-
-
-def _json(content: Any) -> str:
-    return json.dumps(content, indent=2, sort_keys=True) + "\n"
+    return json_text(content)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from flows.json_text import json_text
 from veribeat.errors import InputError
 
 if TYPE_CHECKING:  # the library takes a second to import
@@ -123,4 +124,4 @@ def _without_chance(text: str) -> str:
     document = json.loads(text)
     document.pop("serialNumber", None)
     document["metadata"].pop("timestamp", None)
-    return json.dumps(document, indent=2, sort_keys=True) + "\n"
+    return json_text(document)

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from flows.folders import write_whole
+from flows.json_text import json_text
 from flows.release.manifest import MANIFEST, SIGNATURE
 from veribeat.errors import InputError
 
@@ -101,9 +103,7 @@ def sign(folder: Path, key: Ed25519PrivateKey) -> None:
         "fingerprint": fingerprint(public),
         "signature": base64.b64encode(key.sign((folder / MANIFEST).read_bytes())).decode("ascii"),
     }
-    scratch = folder / f".{SIGNATURE}.new"
-    scratch.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    scratch.replace(folder / SIGNATURE)
+    write_whole(folder / SIGNATURE, json_text(content))
 
 
 def verify(folder: Path, key: Ed25519PublicKey | None) -> Verified:

@@ -7,8 +7,9 @@ from typing import Any
 from flows.provenance import file_digest
 from flows.release.manifest import MANIFEST
 from flows.release.reading import ReleaseFiles, leaves
+from flows.report.acceptance_limits import acceptance_limits
 from flows.report.result_table import ResultTable
-from flows.report.texts import number, with_interval
+from flows.report.texts import number, p_value, record_set, with_interval
 from veribeat.conventions import SUPERCLASSES
 
 HEADLINES = {"macro-F1, calibrated": ("calibrated", "f1_macro"), "macro-AUROC": ("ranking", "auroc_macro")}
@@ -24,7 +25,7 @@ def headline_table(files: ReleaseFiles) -> ResultTable:
     """The two scores that a reader sees first, on each set of held-out records."""
     rows = [
         (
-            _spoken(records),
+            record_set(records),
             str(files.value("metrics.json", records, "records")),
             *(score(files, records, *key) for key in HEADLINES.values()),
         )
@@ -90,24 +91,20 @@ def acceptance_table(files: ReleaseFiles) -> ResultTable | None:
     """The limits that the release was held against; None where it was held against none."""
     if not files.has("acceptance.csv"):
         return None
-    rows = tuple(
-        (
-            row["limit"],
-            row["scope"],
-            number(_number(row["champion"])),
-            number(_number(row["challenger"])),
-            _difference(row),
-            f"{_number(row['bound']):g}",
-            "yes" if row["kept"] == "True" else "no",
-        )
+    verdicts = [
+        {
+            **row,
+            **{
+                name: _number(row[name])
+                for name in ("champion", "challenger", "difference", "low", "high", "bound")
+            },
+            "kept": row["kept"] == "True",
+        }
         for row in files.table("acceptance.csv").to_dict("records")
+    ]
+    return acceptance_limits(
+        "Limits of acceptance", verdicts, ("release before", "this release"), "this release's"
     )
-    note = (
-        "A loss is kept to if the lower end of the interval is not below the bound; the others are held against this"
-        " release's own value."
-    )
-    columns = ("limit", "scope", "release before", "this release", "difference", "bound", "kept")
-    return ResultTable("Limits of acceptance", columns, rows, note)
 
 
 def data_tables(files: ReleaseFiles) -> tuple[ResultTable, ...]:
@@ -159,7 +156,7 @@ def drift_table(files: ReleaseFiles) -> ResultTable | None:
                 row["feature"],
                 row["device"],
                 number(_number(row["psi"]), 3),
-                _small(row["p_adjusted"]),
+                p_value(_number(row["p_adjusted"])),
                 batch.partition("/")[2],
             )
             for row in table[table["drifted"] == "True"].to_dict("records")
@@ -210,24 +207,5 @@ def _row(keys: tuple[str, ...], value: Any) -> tuple[str, str]:
     return ", ".join(key.replace("_", " ") for key in keys), text
 
 
-def _difference(row: Any) -> str:
-    """Without words or a plus sign in the brackets, so that the page takes it for a number."""
-    if not row["difference"]:
-        return ""
-    low, high = _number(row["low"]), _number(row["high"])
-    return f"{_number(row['difference']):+.4f} ({low:.4f}, {high:.4f})"
-
-
 def _number(text: str) -> float:
     return float(text) if text else math.nan
-
-
-def _small(text: str) -> str:
-    p = _number(text)
-    return "" if math.isnan(p) else "<0.0001" if p < 0.0001 else f"{p:.4f}"
-
-
-def _spoken(records: str) -> str:
-    """Such as "fold 8" for "fold_08"."""
-    name, _, fold = records.partition("_")
-    return f"{name} {int(fold)}" if fold else name

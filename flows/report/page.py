@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from flows.folders import write_whole
 from flows.report.cohort_tables import card_tables, cohort_tables, unused_records
 from flows.report.explanations import Part, explanation_parts
 from flows.report.figures import (
@@ -92,9 +93,7 @@ def write_report(place: Workspace, content: Content, stale: tuple[str, ...] = ()
         "report.html", content=content, stale=stale, runs=runs[:MOST_RUNS], cut_off=len(runs) > MOST_RUNS
     )
     file = place.path / REPORT_FILE
-    scratch = file.with_suffix(".html.new")
-    scratch.write_text(page, encoding="utf-8")
-    scratch.replace(file)
+    write_whole(file, page)
     return file
 
 

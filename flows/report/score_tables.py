@@ -7,7 +7,7 @@ import pandas as pd
 
 from flows.report.outputs import read_json
 from flows.report.result_table import ResultTable
-from flows.report.texts import number, with_interval
+from flows.report.texts import number, record_set, with_interval
 from flows.workspace import Workspace
 from tasks.params.document import Params
 from veribeat.conventions import SUPERCLASSES
@@ -132,7 +132,7 @@ def _scores_on(
     count = next(iter(blocks.values()))["records"]
     columns = ("metric", *blocks, *(["[CF]"] if beside_paper else []))
     return ResultTable(
-        f"Held-out records, {_spoken(records)}: {count}",
+        f"Held-out records, {record_set(records)}: {count}",
         columns,
         tuple(rows),
         f"{note} That of the ECE is moved to where the estimate is." if note else "",
@@ -212,12 +212,8 @@ def _error_patterns(tables: dict[str, pd.DataFrame], *, published: bool) -> list
         )
         for pattern in sorted(highest, key=lambda pattern: (-highest[pattern], pattern))
     )
-    title = f"Errors, {_spoken(records)}, {'at 0.5' if cut == 'at_half' else 'calibrated'}: % of all records"
+    title = (
+        f"Errors, {record_set(records)}, {'at 0.5' if cut == 'at_half' else 'calibrated'}: % of all records"
+    )
     note = "True label set -> predicted one; empty where a pattern has less than 1 %."
     return [ResultTable(title, ("true -> predicted", *percents), rows, note)] if rows else []
-
-
-def _spoken(records: str) -> str:
-    """Such as "fold 8" for "fold_08"."""
-    name, _, fold = records.partition("_")
-    return f"{name} {int(fold)}" if fold else name

@@ -5,6 +5,7 @@ import io
 import shutil
 from pathlib import Path
 
+from flows.folders import copy_whole
 from flows.process import run_quietly
 from flows.release.contents import release_folder
 from flows.retrain.inbox import store
@@ -48,18 +49,12 @@ def restore(place: Workspace, release: str) -> None:
     then = read_document(folder / PARAMS_FILE)
     _set(place, then["cohort"]["batches"], then["retrain"]["champion"], then["explain"]["arm"])
     if read_document(place.params_file) == then:  # to the byte: an edit moves the comment behind it
-        _copy(folder / PARAMS_FILE, place.params_file)
-    _copy(folder / LOCK_FILE, place.path / LOCK_FILE)
+        copy_whole(folder / PARAMS_FILE, place.params_file)
+    copy_whole(folder / LOCK_FILE, place.path / LOCK_FILE)
     # Stages that no update needs may never have run; DVC would fail for want of their outputs.
     made = sorted(place.written_stages() & read_lock(place.path).stages.keys())
     if made:
         run_quietly(["dvc", "checkout", "--quiet", "--force", *made], cwd=place.path)
-
-
-def _copy(source: Path, target: Path) -> None:
-    scratch = target.with_name(f".{target.name}.new")
-    shutil.copyfile(source, scratch)
-    scratch.replace(target)
 
 
 def _set(place: Workspace, batches: list[str], champion: str | None, arm: str | None) -> None:

@@ -12,7 +12,7 @@ from prefect.states import Completed, Failed
 
 from flows.dvc_engine import StageFailed, repair_after_kill
 from flows.installed_versions import check_versions
-from flows.pipeline import INPUT_ERROR, run_stage
+from flows.pipeline import INPUT_ERROR, run_stage_to_end
 from flows.provenance import git_state
 from flows.release.record import Making
 from flows.release.signature import load_private_key
@@ -131,11 +131,7 @@ def _challenge(place: Workspace, update: Update, context: RunContext, key: Path 
         return
     extend(place, update, usable)
     for stage in leading_to(place, ["challenge"]):
-        state = run_stage.with_options(name=stage, task_run_name=stage)(place.path, stage, return_state=True)
-        if state.is_failed() or state.is_crashed():
-            if state.name == INPUT_ERROR:
-                raise InputError(state.message or f"Stage '{stage}' found bad input.")
-            raise StageFailed(state.message or f"Stage '{stage}' failed.")
+        run_stage_to_end(place.path, stage)
     decide(place, update, refused, context, key)
 
 

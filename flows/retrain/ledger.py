@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from flows.folders import new_folder
+from flows.folders import new_folder, write_whole
+from flows.json_text import json_text
 from flows.release.contents import release_folder
 from flows.release.manifest import is_complete
 from veribeat.errors import InputError
@@ -112,7 +113,7 @@ class Update:
 
     def write(self, file: str, content: Any) -> None:
         """Write one of its JSON files, whole or not at all."""
-        write_whole(self.folder / file, _json(content))
+        write_whole(self.folder / file, json_text(content))
 
     def decide(self, decision: Decision) -> None:
         """Enter how it ended."""
@@ -124,17 +125,6 @@ class Update:
             return json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise InputError(f"{path} is damaged ({error}): restore it from a backup.") from error
-
-
-def _json(content: Any) -> str:
-    return json.dumps(content, indent=2, sort_keys=True) + "\n"
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write a text file by way of a scratch file beside it."""
-    scratch = file.with_name(f".{file.name}.new")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(file)
 
 
 def updates(workspace: Path) -> tuple[Update, ...]:
@@ -165,9 +155,9 @@ def begin(
         "reason": reason,
     }
     with new_folder(workspace / UPDATES / name) as scratch:
-        (scratch / TAKEN).write_text(_json(content), encoding="utf-8")
+        (scratch / TAKEN).write_text(json_text(content), encoding="utf-8")
         if decision is not None:
-            (scratch / DECISION).write_text(_json(asdict(decision)), encoding="utf-8")
+            (scratch / DECISION).write_text(json_text(asdict(decision)), encoding="utf-8")
     return Update(workspace, name)
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flows.folders import write_whole
 from flows.report.figures import Picture
 from flows.report.page import render
 from flows.report.result_table import ResultTable
@@ -16,7 +17,7 @@ from flows.report.texts import folds, listed
 from flows.retrain.figures import retraining_pictures
 from flows.retrain.findings import Findings, read_findings
 from flows.retrain.inbox import HELD, INBOX, names_in
-from flows.retrain.ledger import champion_of, write_whole
+from flows.retrain.ledger import champion_of
 from flows.retrain.tables import (
     OUTCOMES,
     drift_table,

@@ -1,11 +1,12 @@
 """The tables of the retraining page and of the terminal."""
 
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 
+from flows.report.acceptance_limits import acceptance_limits
 from flows.report.result_table import ResultTable
-from flows.report.texts import number
+from flows.report.texts import number, p_value, signed
 from flows.retrain.findings import Findings, Meeting
 
 OUTCOMES = ("accepted", "refused", "rolled back", "not decided yet")
@@ -48,7 +49,7 @@ def scores_table(found: Sequence[Findings]) -> ResultTable:
         cells = [each.update.name]
         for name in ("reference", "unseen"):
             met = each.meetings.get(name)
-            cells += ("", "", "") if met is None else (*both(met), _difference(met))
+            cells += ("", "", "") if met is None else (*both(met), signed(met.difference, met.low, met.high))
         new = each.meetings.get("new")
         rows.append((*cells, "" if new is None else number(new.champion), outcome(each)))
     columns = chain.from_iterable(
@@ -75,7 +76,7 @@ def drift_table(found: Sequence[Findings]) -> ResultTable:
         of_update.sort(key=lambda row: -row[0])
         cut |= len(of_update) > MOST_DRIFTED
         rows += [
-            (feature, device, number(psi, 3), _small(p), each.update.name, batch)
+            (feature, device, number(psi, 3), p_value(p), each.update.name, batch)
             for psi, p, feature, device, batch in of_update[:MOST_DRIFTED]
         ]
     if not compared:
@@ -98,26 +99,13 @@ def limits_table(found: Sequence[Findings]) -> ResultTable:
     if not judged:
         return ResultTable("No challenger has been judged yet", (), ())
     last = judged[-1]
-    rows = tuple(
-        (
-            str(row["limit"]),
-            str(row["scope"]),
-            number(row["champion"]),
-            number(row["challenger"]),
-            _difference(Meeting(*(row[name] for name in Meeting.__annotations__))),
-            f"{row['bound']:g}",
-            "yes" if row["kept"] else "no",
-        )
-        for row in last.acceptance
+    title = f"Limits of acceptance, update {last.update.name}"
+    table = acceptance_limits(title, last.acceptance, ("champion", "challenger"), "the challenger's")
+    if last is found[-1]:
+        return table
+    return replace(
+        table, note=f"{table.note} No challenger was judged in update {found[-1].update.name}, the last one."
     )
-    note = (
-        "A loss is kept to if the lower end of the interval is not below the bound; the others are held against the"
-        " challenger's own value."
-    )
-    if last is not found[-1]:
-        note += f" No challenger was judged in update {found[-1].update.name}, the last one."
-    columns = ("limit", "scope", "champion", "challenger", "difference", "bound", "kept")
-    return ResultTable(f"Limits of acceptance, update {last.update.name}", columns, rows, note)
 
 
 def terminal_table(found: Sequence[Findings]) -> ResultTable:
@@ -211,17 +199,6 @@ def _counts(each: Findings) -> tuple[str, str]:
         return "", ""
     accepted = sum(screened.accepted for screened in each.screened)
     return str(accepted), str(sum(each.quarantined.values()))
-
-
-def _difference(met: Meeting) -> str:
-    """Without words or a plus sign in the brackets, so that the page takes it for a number."""
-    if math.isnan(met.difference):
-        return ""
-    return f"{met.difference:+.4f} ({met.low:.4f}, {met.high:.4f})"
-
-
-def _small(p: float) -> str:
-    return "" if math.isnan(p) else "<0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
 def _minute(time: str) -> str:

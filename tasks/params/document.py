@@ -92,7 +92,7 @@ class Params(Section):
             raise ValueError(f"'explain.arm' is '{self.explain.arm}'; 'arms' has {known}")
         witness = self.explain.witness
         if witness is not None and (witness not in self.arms or witness == self.explain.arm):
-            others = ", ".join(sorted(set(self.arms) - {self.explain.arm}))
+            others = ", ".join(sorted(set(self.arms) - {self.explain.arm})) or "there is none"
             raise ValueError(
                 f"'explain.witness' is '{witness}', but it should be null or an arm other than 'explain.arm': {others}"
             )

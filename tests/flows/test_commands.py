@@ -1,5 +1,6 @@
 """What a user types: each command's answer, and one sentence with exit code 2 for what is wrong."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from checkout import Checkout
 from command_line import call
 
+from flows.cli import COMMANDS
 from flows.dvc_engine import repair_after_kill
 from models.bundle import Classifier
 from veribeat.errors import InputError
@@ -154,3 +156,12 @@ def test_a_merge_conflict_in_the_lock_is_left_to_its_owner(tmp_path: Path) -> No
     with pytest.raises(InputError, match="merge conflict"):
         repair_after_kill(tmp_path, print)
     assert (tmp_path / "dvc.lock").read_text() == conflict
+
+
+def test_help_lists_commands_under_headings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--help") == 0
+    output = capsys.readouterr().out
+    headings = re.findall(r"^╭─ (.+?) ─+╮$", output, flags=re.MULTILINE)
+    assert headings == ["Options", *COMMANDS]
+    listed = set(re.findall(r"^│ ([a-z][a-z-]*)", output, flags=re.MULTILINE))
+    assert listed == {name for commands in COMMANDS.values() for name in commands} | {"data", "rules"}

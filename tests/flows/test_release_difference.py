@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +11,10 @@ import pytest
 from command_line import call
 from fabricated_releases import ODD, edit_params, make_release, write_evidence, write_json
 
+from flows.code_dependencies import CODE_ROOT
 from flows.release.difference import Change, Exclusions, Records, compare_releases
 from flows.release.manifest import write_manifest
+from flows.release.reading import ReleaseFiles
 from veribeat.errors import InputError
 
 
@@ -176,6 +180,9 @@ def test_exclusions(updates: tuple[Path, Path], edited: Callable[[Callable[[Path
     # 2 and 5 were excluded; now 1 is, 2 is trained on, and 5 is not among the training records
     found = compare_releases(updates[1], other).exclusions
     assert found == Exclusions(newly=(1,), no_longer=(2,), gone=(5,))
+    (other / "selection_log.csv").write_text(f"{header}1,3,often,5,0.1,0.5\n")
+    with pytest.raises(InputError, match=r"selection_log\.csv is damaged"):
+        ReleaseFiles(other).excluded()
 
 
 def test_acceptance_is_set_side_by_side(updates: tuple[Path, Path]) -> None:
@@ -235,3 +242,14 @@ def test_folders_that_are_no_whole_releases_are_refused(
         assert f"error: {folder} is no whole release" in error
         with pytest.raises(InputError, match="is no whole release"):
             compare_releases(folder, updates[1])
+
+
+def test_comparing_releases_imports_no_torch() -> None:
+    code = (
+        "import sys, flows.release.difference;"
+        "print(sorted({'torch', 'pytorch_lightning', 'numba', 'mlflow', 'prefect'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=CODE_ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"

@@ -1,5 +1,6 @@
 """Workspaces: making one, editing its parameters, refusing what cannot be one."""
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,9 @@ from bad_records import write_good_folder
 from command_line import call
 
 from flows.cli import main
+from flows.code_dependencies import CODE_ROOT
 from flows.workspace import COHORT_LINK, Workspace, create_workspace
+from tasks.params.reading import PARAMS_FILE
 from tasks.stages import SIMULATION_TRUTH
 from veribeat.errors import InputError
 
@@ -47,6 +50,59 @@ def test_init_links_data_and_code_and_chooses_the_fast_recipe(made: Path) -> Non
     assert str(cohort) not in (workspace.path / "dvc.yaml").read_text()
 
 
+def test_init_on_real_records_begins_with_one_arm_and_no_witness(made: Path) -> None:
+    workspace = Workspace.at(made / "workspace")
+    params = workspace.params()
+    assert (list(params.arms), params.explain.arm, params.explain.witness) == (["baseline"], "baseline", None)
+    assert "train-erts" not in workspace.written_stages()
+    text, root = (file.read_text() for file in (workspace.params_file, CODE_ROOT / PARAMS_FILE))
+    assert "\n\ntrain:" in text
+    assert [line.partition("#")[2] for line in text.splitlines() if "#" in line] == [
+        line.partition("#")[2] for line in root.splitlines() if "#" in line
+    ]
+
+
+def test_init_on_simulated_records_has_all_arms_of_the_root(cohort: Path, tmp_path: Path) -> None:
+    (cohort / SIMULATION_TRUTH).touch()
+    params = create_workspace(tmp_path / "simulated", cohort).params()
+    assert (sorted(params.arms), params.explain.witness) == (["baseline", "erts"], "erts")
+    assert {arm.preset for arm in params.arms.values()} == {"short"}
+
+
+def test_what_init_is_told_wins(cohort: Path, tmp_path: Path) -> None:
+    told = (
+        "arms.baseline.preset=paper",
+        "arms.resnet1d={backbone: resnet1d, preset: crops, seed: 1}",
+        "explain.witness=resnet1d",
+    )
+    params = create_workspace(tmp_path / "told", cohort, told).params()
+    assert sorted(params.arms) == ["baseline", "resnet1d"]
+    assert (params.arms["baseline"].preset, params.explain.witness) == ("paper", "resnet1d")
+    with pytest.raises(InputError, match=r"an arm other than 'explain\.arm': there is none"):
+        create_workspace(tmp_path / "wrong", cohort, ["explain.witness=erts"])
+
+
+def _commands_of_readme() -> list[list[str]]:
+    """Arguments of every `veribeat init` in README.md."""
+    text = (CODE_ROOT / "README.md").read_text().replace("\\\n", " ")
+    lines = [
+        shlex.split(line, comments=True) for line in text.splitlines() if line.startswith("veribeat init ")
+    ]
+    return [line[2:] for line in lines]
+
+
+@pytest.mark.parametrize("arguments", _commands_of_readme(), ids=lambda arguments: Path(arguments[0]).name)
+def test_the_commands_of_readme_make_workspaces(arguments: list[str], cohort: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    rest = arguments[arguments.index("--data") + 2 :]
+    assert arguments[1] == "--data"
+    assert call("init", str(folder), "--data", str(cohort), *rest) == 0
+    arms = set(Workspace.at(folder).params().arms)
+    expected = {"paper": {"baseline", "fast", "resnet1d"}, "benchmark": {"baseline", "resnet1d"}}
+    assert arms == expected.get(Path(arguments[0]).name, arms)
+    assert "erts" not in arms
+
+
 def test_init_leaves_what_is_there_alone(workspace: Workspace, cohort: Path) -> None:
     before = workspace.params_file.read_text()
     with pytest.raises(InputError, match="exists already"):
@@ -68,7 +124,7 @@ def test_set_edits_the_file_and_keeps_its_comments(workspace: Workspace) -> None
 
 def test_set_can_add_an_arm(workspace: Workspace) -> None:
     workspace.set_params(["arms.residual={backbone: resnet1d, preset: crops, seed: 2}"])
-    assert sorted(workspace.params().arms) == ["baseline", "erts", "residual"]
+    assert sorted(workspace.params().arms) == ["baseline", "residual"]
     assert workspace.params().arms["residual"].seed == 2
     assert "train-residual" in [stage.name for stage in workspace.stages()]
 

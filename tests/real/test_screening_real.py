@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.ingest import RECORDS_FOLDER
+from tasks.file_names import RECORDS_FOLDER
 from veribeat.data.wfdb_record import read_record
 from veribeat.signal.screening import Defect, Screening
 from veribeat.simulation.faults import add_hum, break_electrode, swap_electrodes

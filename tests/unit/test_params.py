@@ -289,6 +289,11 @@ def test_without_a_challenger_nothing_is_judged(params_file: Path) -> None:
     assert read_params(params_file).judged is None
 
 
+def test_a_witness_may_stay_where_nothing_is_explained(params_file: Path) -> None:
+    _set(params_file, "explain.arm", None)
+    assert read_params(params_file).explain.witness == "erts"
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

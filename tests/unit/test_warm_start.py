@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from models.inference import load_backbone
 from tasks.explained import Sources
+from tasks.file_names import LEARNT
 from tasks.learning import LearningData, read_beats
 from tasks.params.selection import SelectionParams
 from tasks.params.train import ArmParams, PresetParams
-from tasks.train import LEARNT, Training, replayed, train
+from tasks.train import Training, replayed, train
 from veribeat.errors import InputError
 
 BACKBONE = "cnn_gru_flow"

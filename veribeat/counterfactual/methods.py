@@ -18,8 +18,6 @@ from veribeat.dtw.distances import dtw_distances
 METHODS = (*PAPER_METHODS, *BEAT_METHODS)
 """Names of the methods: those of [CF], then ours."""
 
-DEFAULT_METHOD = "wave_sparse"
-
 
 @dataclass(frozen=True)
 class DonorSets:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from flows.release.reading import EXCLUDED, RECORDS, SELECTION_LOG, ReleaseFiles
+from flows.release.reading import RECORDS, SELECTION_LOG, ReleaseFiles
 from tasks.params.reading import PARAMS_FILE
 from tasks.params.train import ArmParams
 from veribeat.conventions import SUPERCLASSES
+from veribeat.metrics.exclusion import EXCLUDED
 
 PARAMS = str(PARAMS_FILE)
 
