@@ -15,10 +15,10 @@ from models.attribution import without_shap
 from models.explanation import AttributionPlan, Explanation, ExplanationSettings, explain
 from tasks.counterfactual_settings import measure_settings, read_sources, search_settings
 from tasks.explained import Explained
-from tasks.many_items import most_workers
 from tasks.params.attribute import AttributeParams
 from tasks.params.counterfactuals import CounterfactualsParams
 from tasks.real_ranges import RANGES, read_ranges
+from tasks.workers import most_workers
 from veribeat.conventions import SAMPLING_RATE, SUPERCLASSES
 from veribeat.counterfactual.evaluation import RealRecords
 from veribeat.counterfactual.targets import names_of
