@@ -40,15 +40,15 @@ BATCH = 128
 
 @torch.inference_mode()
 def predict_probabilities(
-    model: nn.Module, signals: NDArray[np.int16], rows: NDArray[np.integer], batch_size: int = BATCH
+    model: nn.Module, signals: NDArray[np.int16], rows: NDArray[np.integer]
 ) -> NDArray[np.float32]:
     """Probabilities (len(rows), 5), columns in the order of SUPERCLASSES, for `rows` of `signals` (N, 1000, 12).
 
     `signals` holds int16 units and may be a memory map; only one batch of it is in memory at a time.
     """
     probabilities = np.empty((len(rows), len(SUPERCLASSES)), dtype=np.float32)
-    for start in range(0, len(rows), batch_size):
-        batch = rows[start : start + batch_size]
+    for start in range(0, len(rows), BATCH):
+        batch = rows[start : start + BATCH]
         probabilities[start : start + len(batch)] = torch.sigmoid(
             model(to_millivolts(signals[batch]))
         ).numpy()
