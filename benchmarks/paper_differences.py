@@ -175,7 +175,7 @@ def main() -> None:
                 donors = {"sparse": prototypes.signals_mv[nearest]}
                 aligned = align(donors["sparse"], taken_from[name].peaks(nearest), query.r_peaks)
                 if aligned is not None:
-                    donors["aligned_sparse"] = aligned.signal_mv
+                    donors["aligned_sparse"] = aligned
                 found += outcomes(name, query, target, donors, explained, search, tolerance_mv)
     show(found, {name: len(each.ecg_ids) for name, each in sets.items()}, len(rows))
 

@@ -27,11 +27,11 @@ from flows.explained_arm import require
 from flows.process import environment
 from flows.workspace import Workspace
 from tasks import attribute, counterfactuals, rules
-from tasks.many_items import WORKERS
 from tasks.params.reading import PARAMS_FILE, read_document
 from tasks.params.runner import Runner
 from tasks.stage import CODE_LINK, OUT, SCRATCH
 from tasks.stage_description import Stage
+from tasks.workers import WORKERS
 from veribeat.errors import InputError
 
 ROWS = {

@@ -6,7 +6,6 @@ a machine that is busy with other work slows both. `share` of a batch are candid
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -16,6 +15,7 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from benchmarks.timing import seconds
 from models.backbones.base import Backbone
 from models.backbones.registry import build_backbone
 from models.runtime import make_deterministic
@@ -94,13 +94,6 @@ class Levers:
     @staticmethod
     def _half() -> torch.autocast:
         return torch.autocast("cpu", torch.bfloat16, cache_enabled=False)
-
-
-def seconds(run: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
 
 
 def rows(name: str, share: float, rounds: int) -> list[tuple[str, str, str, str]]:

@@ -9,9 +9,9 @@ from models.attribution import without_shap
 from models.explanation import AttributionPlan, ExplanationSettings
 from tasks.counterfactual_settings import measure_settings, read_sources, search_settings
 from tasks.explained import Explained, Sources
-from tasks.many_items import most_workers
 from tasks.params.document import Params
 from tasks.real_ranges import RANGES, read_ranges
+from tasks.workers import most_workers
 from veribeat.counterfactual.evaluation import RealRecords
 from veribeat.counterfactual.methods import DonorSets
 from veribeat.errors import InputError

@@ -6,9 +6,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from models.compiled_gru import with_compiled_gru
-from models.inference import BATCH
+from models.inference import BATCH, signal_probabilities
 from veribeat.black_box import DifferentiableModel, logit
-from veribeat.conventions import SUPERCLASSES
 
 
 def black_box(backbone: nn.Module, thresholds: NDArray[np.float64]) -> DifferentiableModel:
@@ -16,13 +15,8 @@ def black_box(backbone: nn.Module, thresholds: NDArray[np.float64]) -> Different
     network = with_compiled_gru(backbone)
     limits = torch.from_numpy(logit(thresholds)).to(torch.float32)
 
-    @torch.inference_mode()
     def probabilities(signals_mv: NDArray[np.float32]) -> NDArray[np.float32]:
-        found = np.empty((len(signals_mv), len(SUPERCLASSES)), dtype=np.float32)
-        for start in range(0, len(signals_mv), BATCH):
-            batch = torch.from_numpy(np.ascontiguousarray(signals_mv[start : start + BATCH]))
-            found[start : start + len(batch)] = torch.sigmoid(network(batch)).numpy()
-        return found
+        return signal_probabilities(network, signals_mv)
 
     def margin_gradients(signals_mv: NDArray[np.float32], target: NDArray[np.bool_]) -> NDArray[np.float32]:
         signs = torch.from_numpy(np.where(target, np.float32(1), np.float32(-1)))

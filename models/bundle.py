@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from models.inference import BATCH, load_backbone
+from models.inference import load_backbone, signal_probabilities
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SAMPLING_RATE, SUPERCLASSES, UNITS_PER_MV
 from veribeat.errors import InputError
 from veribeat.metrics.thresholds import predict_labels
@@ -49,7 +48,6 @@ class Classifier:
         name, thresholds = _read_description(folder / DESCRIPTION)
         return cls(load_backbone(name, weights or folder / WEIGHTS), thresholds, name)
 
-    @torch.inference_mode()
     def probabilities(self, signals_mv: ArrayLike) -> NDArray[np.float32]:
         """Probabilities (N, 5), columns in the order of SUPERCLASSES, of signals in mV (N, 1000, 12).
 
@@ -58,12 +56,7 @@ class Classifier:
         Raises:
             InputError: wrong shape or type, values that are not finite or cannot be millivolts.
         """
-        signals = _checked_signals(signals_mv)
-        probabilities = np.empty((len(signals), len(SUPERCLASSES)), dtype=np.float32)
-        for start in range(0, len(signals), BATCH):
-            batch = torch.from_numpy(np.ascontiguousarray(signals[start : start + BATCH]))
-            probabilities[start : start + len(batch)] = torch.sigmoid(self.backbone(batch)).numpy()
-        return probabilities
+        return signal_probabilities(self.backbone, _checked_signals(signals_mv))
 
     def labels(self, probabilities: ArrayLike) -> list[tuple[str, ...]]:
         """The superclasses of each row of `probabilities` (N, 5) that reach their threshold; () where none does."""

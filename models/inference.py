@@ -1,5 +1,6 @@
 """Weights from a file, and probabilities for stored signals."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -38,18 +39,31 @@ BATCH = 128
 """Records per forward pass; the activations of `resnet1d` take about 1 MB per record and layer."""
 
 
-@torch.inference_mode()
 def predict_probabilities(
-    model: nn.Module, signals: NDArray[np.int16], rows: NDArray[np.integer], batch_size: int = BATCH
+    model: nn.Module, signals: NDArray[np.int16], rows: NDArray[np.integer]
 ) -> NDArray[np.float32]:
     """Probabilities (len(rows), 5), columns in the order of SUPERCLASSES, for `rows` of `signals` (N, 1000, 12).
 
     `signals` holds int16 units and may be a memory map; only one batch of it is in memory at a time.
     """
-    probabilities = np.empty((len(rows), len(SUPERCLASSES)), dtype=np.float32)
-    for start in range(0, len(rows), batch_size):
-        batch = rows[start : start + batch_size]
-        probabilities[start : start + len(batch)] = torch.sigmoid(
-            model(to_millivolts(signals[batch]))
-        ).numpy()
+    return in_batches(model, len(rows), lambda part: to_millivolts(signals[rows[part]]))
+
+
+def signal_probabilities(model: nn.Module, signals_mv: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities (N, 5), columns in the order of SUPERCLASSES, for signals in mV (N, 1000, 12)."""
+    return in_batches(
+        model, len(signals_mv), lambda part: torch.from_numpy(np.ascontiguousarray(signals_mv[part]))
+    )
+
+
+@torch.inference_mode()
+def in_batches(model: nn.Module, records: int, signals_mv: Callable[[slice], Tensor]) -> NDArray[np.float32]:
+    """Probabilities (records, 5), columns in the order of SUPERCLASSES.
+
+    `signals_mv` gives the signals of a part of the records, (up to `BATCH`, 1000, 12); each part is asked for once.
+    """
+    probabilities = np.empty((records, len(SUPERCLASSES)), dtype=np.float32)
+    for start in range(0, records, BATCH):
+        part = slice(start, min(start + BATCH, records))
+        probabilities[part] = torch.sigmoid(model(signals_mv(part))).numpy()
     return probabilities

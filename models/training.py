@@ -13,9 +13,10 @@ import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from models.backbones.base import Backbone
-from models.batches import EpochBatches, StoredSignals, batch_loader
+from models.batches import Batch, EpochBatches, StoredSignals, batch_loader
 from models.callbacks import EpochRecord, EpochReport, EpochSeed, Judge, ResumableEarlyStopping, ResumePoint
 from models.classifier import EcgClassifier, Schedule
 from models.selection.beat_focus import RecordBeats
@@ -92,60 +93,24 @@ def fit(
         _check_readable(resume)
     if recipe.devices > 1:  # or Lightning would set the number of threads by the number of cores
         os.environ.setdefault("OMP_NUM_THREADS", str(torch.get_num_threads()))
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches come from memory
-    warnings.filterwarnings(
-        "ignore", message=".*isinstance.treespec, LeafSpec.*"
-    )  # Lightning's own, with torch 2.13
+    _quieten_lightning()
     record = EpochRecord(recipe.judge, validation.targets)
     loader = batch_loader(train, recipe.batch_size, seed=recipe.seed)
     sampler = loader.sampler
     assert isinstance(sampler, EpochBatches)
     epoch_batches = len(sampler)
     strategy = Strategy() if strategy is None else strategy
-    mapping = strategy.mapping
-    layer = -1 if mapping is None else mapping.layer
-    cost = Cost(len(train), 0.0 if mapping is None else share_above(backbone, layer, train.crop_samples))
-    scorer = Scorer(backbone, strategy, SampleState(len(train)), cost, beats)
-    selector = Selector(strategy, train, sampler, scorer, epochs=recipe.max_epochs, seed=recipe.seed)
-    trainer = lightning.Trainer(
-        accelerator="cpu",
-        devices=recipe.devices,
-        strategy=recipe.lightning_strategy,
-        precision="bf16-mixed" if recipe.precision == "bfloat16" else "32-true",
-        max_epochs=recipe.max_epochs,
-        gradient_clip_val=recipe.gradient_clip_norm,
-        gradient_clip_algorithm="norm",
-        deterministic=True,
-        callbacks=_callbacks(recipe, record, selector, resume),
-        reload_dataloaders_every_n_epochs=1,  # or an epoch would be as long as the first
-        logger=False,
-        enable_checkpointing=resume is not None,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
+    selector = _selector(backbone, train, sampler, recipe, strategy, beats)
+    classifier = EcgClassifier(
+        backbone,
+        recipe.learning_rate,
+        recipe.weight_decay,
+        recipe.schedule,
+        epoch_batches=epoch_batches,
+        feature_layer=selector.harvested_layer,
     )
-    try:
-        trainer.fit(
-            EcgClassifier(
-                backbone,
-                recipe.learning_rate,
-                recipe.weight_decay,
-                recipe.schedule,
-                epoch_batches=epoch_batches,
-                feature_layer=layer if selector.harvests else None,
-            ),
-            loader,
-            batch_loader(validation, VALIDATION_BATCH, seed=None),
-            ckpt_path=resume if resume is not None and resume.is_file() else None,
-            weights_only=True,
-        )
-    except SystemExit as error:
-        if trainer.interrupted:  # Lightning turns Ctrl-C into exit code 1
-            raise KeyboardInterrupt from error
-        raise
+    trainer = _trainer(recipe, _callbacks(recipe, record, selector, resume), resume)
+    _train(trainer, classifier, loader, batch_loader(validation, VALIDATION_BATCH, seed=None), resume)
     if not math.isfinite(record.rows[-1]["val_loss"]):  # EarlyStopping has ended the run
         raise InputError(
             f"The loss is no longer finite at epoch {record.rows[-1]['epoch']}: lower the learning rate."
@@ -156,7 +121,7 @@ def fit(
         pd.DataFrame(record.rows),
         pd.DataFrame(selector.record.rows),
         selector.state.table(),
-        cost,
+        selector.cost,
     )
 
 
@@ -173,6 +138,73 @@ def _check_readable(resume: Path) -> None:
         torch.load(resume, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds here; each means the same to the user
         raise InputError(f"{resume} is damaged: delete it, and the training starts anew.") from error
+
+
+def _quieten_lightning() -> None:
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches come from memory
+    warnings.filterwarnings(
+        "ignore", message=".*isinstance.treespec, LeafSpec.*"
+    )  # Lightning's own, with torch 2.13
+
+
+def _selector(
+    backbone: Backbone,
+    train: StoredSignals,
+    sampler: EpochBatches,
+    recipe: Recipe,
+    strategy: Strategy,
+    beats: RecordBeats | None,
+) -> Selector:
+    """What applies `strategy`, with nothing known of the records and nothing spent yet."""
+    mapping = strategy.mapping
+    above = 0.0 if mapping is None else share_above(backbone, mapping.layer, train.crop_samples)
+    scorer = Scorer(backbone, strategy, SampleState(len(train)), Cost(len(train), above), beats)
+    return Selector(strategy, train, sampler, scorer, epochs=recipe.max_epochs, seed=recipe.seed)
+
+
+def _trainer(recipe: Recipe, callbacks: list[Callback], resume: Path | None) -> lightning.Trainer:
+    return lightning.Trainer(
+        accelerator="cpu",
+        devices=recipe.devices,
+        strategy=recipe.lightning_strategy,
+        precision="bf16-mixed" if recipe.precision == "bfloat16" else "32-true",
+        max_epochs=recipe.max_epochs,
+        gradient_clip_val=recipe.gradient_clip_norm,
+        gradient_clip_algorithm="norm",
+        deterministic=True,
+        callbacks=callbacks,
+        reload_dataloaders_every_n_epochs=1,  # or an epoch would be as long as the first
+        logger=False,
+        enable_checkpointing=resume is not None,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+
+
+def _train(
+    trainer: lightning.Trainer,
+    classifier: EcgClassifier,
+    loader: DataLoader[Batch],
+    validation: DataLoader[Batch],
+    resume: Path | None,
+) -> None:
+    """Run the training, from `resume` on where there is such a file; Ctrl-C stays a KeyboardInterrupt."""
+    try:
+        trainer.fit(
+            classifier,
+            loader,
+            validation,
+            ckpt_path=resume if resume is not None and resume.is_file() else None,
+            weights_only=True,
+        )
+    except SystemExit as error:
+        if trainer.interrupted:  # Lightning turns Ctrl-C into exit code 1
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _callbacks(

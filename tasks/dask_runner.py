@@ -24,8 +24,9 @@ from typing import Any
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from tasks.many_items import WORKERS, Rows, Work, Worker
+from tasks.many_items import Rows, Work, Worker
 from tasks.stage import code_digests
+from tasks.workers import WORKERS
 from veribeat.errors import InputError
 
 AT_ONCE = 2

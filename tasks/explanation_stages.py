@@ -1,6 +1,7 @@
 """The stages that explain the predictions of one arm, and what they write."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tasks.params.document import Params
@@ -27,20 +28,16 @@ REPORT_FIGURES = (
 """After the importance of leads [CF] figures 8-14, in this order, the same query by our methods, and the failures."""
 
 
-def explanation_stages(arm: str, params: Params, done: Mapping[str, Stage]) -> tuple[Stage, ...]:
-    """What explains the predictions of one arm; `done` holds the stages before."""
-    ingest, split = done["ingest"], done["split"]
-    backbone = params.arms[arm].backbone
-    common = (
-        ingest.output("signals.npy"),
-        ingest.output("records.parquet"),
-        split.output("roles.parquet"),
-        split.output("normalisation.json"),
-        done[f"train-{arm}"].output("model.pt"),
-        done[f"calibrate-{arm}"].output("classifier.json"),
-    )
+@dataclass(frozen=True)
+class _Explained:
+    """The arm that is explained, the parameters, and the stages before by name."""
+
+    arm: str
+    params: Params
+    done: Mapping[str, Stage]
 
     def stage(
+        self,
         name: str,
         inputs: tuple[str, ...] = (),
         more_params: tuple[str, ...] = (),
@@ -48,30 +45,60 @@ def explanation_stages(arm: str, params: Params, done: Mapping[str, Stage]) -> t
         more_backbones: tuple[str, ...] = (),
         **outputs: Any,
     ) -> Stage:
-        backbones = sorted({backbone, *more_backbones})
+        """The stage `tasks.{name}` of the arm, with what all that explain need and what this one needs besides."""
+        ingest, split = self.done["ingest"], self.done["split"]
+        common = (
+            ingest.output("signals.npy"),
+            ingest.output("records.parquet"),
+            split.output("roles.parquet"),
+            split.output("normalisation.json"),
+            *self.classifier(self.arm),
+        )
+        backbones = sorted({self.params.arms[self.arm].backbone, *more_backbones})
         return Stage(
             name=name,
             module=f"tasks.{name}",
-            arguments=(arm, *arguments),
+            arguments=(self.arm, *arguments),
             inputs=(*common, *inputs),
-            params=(f"arms.{arm}.backbone", "compute", name, *more_params),
+            params=(f"arms.{self.arm}.backbone", "compute", name, *more_params),
             chosen=tuple(f"models.backbones.{each}" for each in backbones),
             **outputs,
         )
 
-    attribute = stage(
+    def classifier(self, arm: str) -> tuple[str, str]:
+        """Weights and thresholds of an arm."""
+        return (
+            self.done[f"train-{arm}"].output("model.pt"),
+            self.done[f"calibrate-{arm}"].output("classifier.json"),
+        )
+
+
+def explanation_stages(arm: str, params: Params, done: Mapping[str, Stage]) -> tuple[Stage, ...]:
+    """What explains the predictions of one arm; `done` holds the stages before."""
+    of = _Explained(arm, params, done)
+    attribute = of.stage(
         "attribute",
         files=("attributions.h5", "attributions.parquet", "lead_importance.csv"),
         metrics=("attribute.json",),
     )
-    rules = stage(
+    rules = of.stage(
         "rules",
         inputs=(attribute.output("attributions.h5"), attribute.output("attributions.parquet")),
         files=("rules.parquet", "summary.parquet"),
         metrics=("rules.json",),
     )
-    cluster_on = params.prototypes.cluster_on
-    prototypes = stage(
+    prototypes = _prototypes(of, rules)
+    donors = of.stage(
+        "donors", files=("donors.h5", "donors.csv", "real_ranges.json"), metrics=("donors.json",)
+    )
+    counterfactuals = _counterfactuals(of, prototypes, donors)
+    report = _report(of, attribute, rules, prototypes, counterfactuals)
+    return attribute, rules, prototypes, donors, counterfactuals, report
+
+
+def _prototypes(of: _Explained, rules: Stage) -> Stage:
+    cluster_on = of.params.prototypes.cluster_on
+    return of.stage(
         "prototypes",
         arguments=(cluster_on,),
         inputs=(rules.output("rules.parquet"),) if cluster_on == "rules" else (),
@@ -80,29 +107,36 @@ def explanation_stages(arm: str, params: Params, done: Mapping[str, Stage]) -> t
         metrics=("prototypes.json",),
         artifacts=(
             Artifact(
-                f"prototypes-{arm}",
+                f"prototypes-{of.arm}",
                 "prototypes.h5",
                 "prototypes",
-                f"Typical records of each superclass, as classified by the arm {arm}",
+                f"Typical records of each superclass, as classified by the arm {of.arm}",
             ),
         ),
     )
-    donors = stage("donors", files=("donors.h5", "donors.csv", "real_ranges.json"), metrics=("donors.json",))
-    witness = params.explain.witness
-    counterfactuals = stage(
+
+
+def _counterfactuals(of: _Explained, prototypes: Stage, donors: Stage) -> Stage:
+    witness = of.params.explain.witness
+    return of.stage(
         "counterfactuals",
         inputs=(
             prototypes.output("prototypes.h5"),
             *map(donors.output, ("donors.h5", "real_ranges.json")),
-            *_witness_inputs(witness, done),
+            *(() if witness is None else of.classifier(witness)),
         ),
         more_params=() if witness is None else (f"arms.{witness}.backbone",),
         arguments=() if witness is None else (witness,),
-        more_backbones=() if witness is None else (params.arms[witness].backbone,),
+        more_backbones=() if witness is None else (of.params.arms[witness].backbone,),
         files=("counterfactuals.h5", "counterfactuals.parquet"),
         metrics=("counterfactuals.json",),
     )
-    report = stage(
+
+
+def _report(
+    of: _Explained, attribute: Stage, rules: Stage, prototypes: Stage, counterfactuals: Stage
+) -> Stage:
+    return of.stage(
         "report",
         inputs=(
             *map(attribute.output, ("attributions.parquet", "lead_importance.csv", "attribute.json")),
@@ -112,14 +146,4 @@ def explanation_stages(arm: str, params: Params, done: Mapping[str, Stage]) -> t
         ),
         more_params=("attribute", "cohort"),
         files=(*REPORT_TABLES, "discussion.md", *REPORT_FIGURES),
-    )
-    return attribute, rules, prototypes, donors, counterfactuals, report
-
-
-def _witness_inputs(witness: str | None, done: Mapping[str, Stage]) -> tuple[str, ...]:
-    if witness is None:
-        return ()
-    return (
-        done[f"train-{witness}"].output("model.pt"),
-        done[f"calibrate-{witness}"].output("classifier.json"),
     )

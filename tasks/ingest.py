@@ -4,29 +4,24 @@ It is signals.npy, records.parquet, quarantine.csv and card.json.
 """
 
 import csv
-import multiprocessing
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
+from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich.console import Console
-from rich.progress import track
 
 from tasks.file_names import RECORDS_FOLDER, RECORDS_TABLE
 from tasks.params.ingest import IngestParams
 from tasks.params.reading import read_section
 from tasks.stage import output_folder, run, write_json
+from tasks.workers import Progress, most_workers, start_worker
 from veribeat.conventions import LEADS, RECORD_SAMPLES
 from veribeat.data.card import data_card
 from veribeat.data.labels import superclass_by_code
@@ -59,7 +54,7 @@ def ingest(
     `batches` are folders of the same kind whose records were added later; the statements of `source` hold for all.
     A record that cannot be used is listed in quarantine.csv and left out. InputError when a folder's tables
     cannot be used, or more than params.max_quarantined of the rows is quarantined: nothing stays in `out`
-    then. `workers` (default: every available core) changes the speed, never a byte of the result.
+    then. `workers` (by default `most_workers`) changes the speed, never a byte of the result.
     """
     rows = read_csv(source / RECORDS_TABLE, REQUIRED_COLUMNS)
     for batch in batches:
@@ -81,7 +76,7 @@ def ingest(
             candidates,
             scratch,
             params,
-            workers or available_cores(),
+            workers or most_workers(),
         )
         quarantined += [
             Quarantined(
@@ -101,11 +96,6 @@ def ingest(
     write_records(records, out / "records.parquet")
     write_quarantine(quarantined, out / "quarantine.csv")
     write_json(out / "card.json", data_card(records, quarantined))
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def read_csv(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
@@ -154,26 +144,24 @@ def read_signals(
     ]
     workers = min(workers, len(chunks))
     if workers == 1:
-        return dict(chain.from_iterable(reported(map(read_chunk, chunks), len(chunks))))
+        return gathered(map(read_chunk, chunks), chunks)
     # spawn, not fork: the caller may run threads
     with ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=follow_parent
+        workers, mp_context=get_context("spawn"), initializer=start_worker, initargs=(os.getpid(),)
     ) as pool:
-        return dict(chain.from_iterable(reported(pool.map(read_chunk, chunks), len(chunks))))
+        return gathered(pool.map(read_chunk, chunks), chunks)
 
 
-def follow_parent() -> None:
-    """In a worker: leave Ctrl-C to the parent, and end when the parent is killed instead of waiting for ever."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        raise RuntimeError("follow_parent is for worker processes")
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+def gathered(
+    results: Iterable[list[tuple[int, RecordRejected]]], chunks: Sequence[Chunk]
+) -> dict[int, RecordRejected]:
+    """Row -> rejection of all chunks, and progress on standard error while they come in."""
+    progress = Progress("ingest, records", sum(len(chunk.filenames) for chunk in chunks))
+    rejections: dict[int, RecordRejected] = {}
+    for chunk, rejected in zip(chunks, results, strict=True):
+        rejections.update(rejected)
+        progress.advance(len(chunk.filenames))
+    return rejections
 
 
 def read_chunk(chunk: Chunk) -> list[tuple[int, RecordRejected]]:
@@ -203,21 +191,6 @@ def located(filename: str, folders: Mapping[str, Path]) -> tuple[Path, str]:
     if not name.startswith(f"{RECORDS_FOLDER}/"):
         raise RecordRejected(Reason.PATH_OUTSIDE_FOLDER, f"{filename!r} does not lie in {RECORDS_FOLDER}/")
     return folders[prefix], name.removeprefix(f"{RECORDS_FOLDER}/")
-
-
-Result = TypeVar("Result")
-
-
-def reported(results: Iterable[Result], total: int) -> Iterator[Result]:
-    """The results as they come, with a progress bar on a terminal and a line per fifth elsewhere (stderr)."""
-    console = Console(stderr=True)
-    if console.is_terminal:
-        yield from track(results, description="reading records", total=total, console=console)
-        return
-    for done, result in enumerate(results, start=1):
-        yield result
-        if done * 5 // total > (done - 1) * 5 // total:
-            print(f"reading records: {done * 100 // total} %", file=sys.stderr, flush=True)
 
 
 def new_signals(path: Path, records: int) -> np.memmap:

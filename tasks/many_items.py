@@ -4,9 +4,6 @@ Results go to one file as they come, so that a stage that was killed does only w
 """
 
 import os
-import signal
-import sys
-import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -27,16 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.params.runner import Runner
-from tasks.parent import end_with
+from tasks.workers import WORKERS, Progress, most_workers, start_worker
 from veribeat.errors import InputError
-
-WORKERS = "VERIBEAT_WORKERS"
-"""Environment variable: number of workers, where it should not be the number of cores. No result depends on it."""
 
 FEWEST_PER_WORKER = 4
 """Items: a process takes seconds to start."""
-
-SECONDS_BETWEEN_REPORTS = 15
 
 Work = Callable[[int], NDArray[Any]]
 
@@ -104,7 +96,7 @@ def complete(
     as "attribute, records".
     """
     items = results.missing()
-    progress = _Progress(label, results.items, results.items - len(items))
+    progress = Progress(label, results.items, results.items - len(items))
     if not items:
         return results.values
     workers = min(most_workers(), max(1, len(items) // FEWEST_PER_WORKER))
@@ -167,8 +159,7 @@ _work: Work | Exception | None = None
 
 def _start_process(worker: Worker, parent: int) -> None:
     global _work
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    end_with(parent)  # or it would wait for ever
+    start_worker(parent)
     try:
         _work = worker.prepare()
     except InputError as error:  # raised here, it would reach nobody
@@ -180,34 +171,3 @@ def _work_in_process(item: int) -> NDArray[Any]:
         raise _work
     assert _work is not None
     return _work(item)
-
-
-def most_workers() -> int:
-    """The number of cores that this process may use, or what the environment says; raises InputError for nonsense."""
-    chosen = os.environ.get(WORKERS)
-    if chosen is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not chosen.isdecimal() or int(chosen) < 1:
-        raise InputError(f"{WORKERS} is '{chosen}', but it should be a number of processes, 1 or more.")
-    return int(chosen)
-
-
-class _Progress:
-    """A line on standard error now and then: how far, and about how long still."""
-
-    def __init__(self, label: str, total: int, done: int) -> None:
-        self.label, self.total, self.done = label, total, done
-        self.before = done
-        self.started = self.reported = time.monotonic()
-        if done:
-            print(f"{label}: going on after {done:,} of {total:,}", file=sys.stderr, flush=True)
-
-    def advance(self) -> None:
-        """Count one more item."""
-        self.done += 1
-        now = time.monotonic()
-        if self.done == self.total or now - self.reported >= SECONDS_BETWEEN_REPORTS:
-            self.reported = now
-            left = (now - self.started) / (self.done - self.before) * (self.total - self.done)
-            text = f"{self.label}: {self.done:,} of {self.total:,}"
-            print(f"{text}, about {left / 60:.1f} min left" if left else text, file=sys.stderr, flush=True)

@@ -211,7 +211,7 @@ def _query_figures(
         "aligned": _text_figure("The prototype cannot be aligned: fewer than two R-peaks.", banner)
         if aligned is None
         else overlay_figure(
-            query, _labelled(explained, f"{prototype.name}, aligned", aligned.signal_mv), banner=banner
+            query, _labelled(explained, f"{prototype.name}, aligned", aligned), banner=banner
         ),
         "heat": overlay_figure(query, last, mask, heat, banner),
     }

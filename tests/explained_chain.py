@@ -10,8 +10,8 @@ from explained_cohort import SMALL_CHAIN, make_sources
 from flows.code_dependencies import CODE_ROOT
 from tasks import attribute, counterfactuals, donors, prototypes, report, rules
 from tasks.explained import Explained
-from tasks.many_items import WORKERS
 from tasks.params.document import Params, read_params
+from tasks.workers import WORKERS
 
 STAGES = ("attribute", "rules", "prototypes", "donors", "counterfactuals", "report")
 

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from flows.provenance import processor
 from flows.release.sbom import ROOT, needed_packages
-from tasks.ingest import available_cores
+from tasks.workers import available_cores
 
 COMPARED = {
     "processor": ("processor",),

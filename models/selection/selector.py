@@ -48,9 +48,10 @@ class Selector:
         return self.scorer.cost
 
     @property
-    def harvests(self) -> bool:
-        """Whether training passes have to leave features and their gradients."""
-        return self.strategy.mapping is not None and self.strategy.mapping.harvest
+    def harvested_layer(self) -> int | None:
+        """The layer of which training passes have to leave features and their gradients, if of any."""
+        mapping = self.strategy.mapping
+        return mapping.layer if mapping is not None and mapping.harvest else None
 
     def prepare(self, epoch: int) -> None:
         """Get ready for `epoch`: score what is to be scored before it, and plan its batches."""
@@ -103,7 +104,7 @@ class Selector:
         return (epoch - first) % scoring.refresh == 0
 
     def _needs_maps(self) -> bool:
-        return self.phase == "filtered" and self.strategy.mapping is not None and not self.harvests
+        return self.phase == "filtered" and self.strategy.mapping is not None and self.harvested_layer is None
 
     def _plan(self, epoch: int) -> list[BatchIndex]:
         """The records to be kept, in full batches, in the order and with the crops of an epoch of all records."""

@@ -15,8 +15,9 @@ from flows import ablation
 from flows.workspace import Workspace
 from tasks.attribute import attribute
 from tasks.explained import Explained
-from tasks.many_items import WORKERS, Results
+from tasks.many_items import Results
 from tasks.rules import RuleMaker
+from tasks.workers import WORKERS
 from veribeat.rules.threshold import important
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from checkout import Checkout
 
-from tasks.many_items import WORKERS
 from tasks.stage import REGISTRIES
+from tasks.workers import WORKERS
 
 ALL_STAGES = ["simulate", "ingest", "split", "train-baseline", "calibrate-baseline"]
 

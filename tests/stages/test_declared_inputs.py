@@ -13,10 +13,10 @@ from ruamel.yaml import YAML
 
 from flows.code_dependencies import CODE_ROOT
 from flows.tracking.files import EXPLANATIONS
-from tasks.many_items import WORKERS
 from tasks.params.document import read_params
 from tasks.stage_description import Stage
 from tasks.stages import stages
+from tasks.workers import WORKERS
 
 NOT_USED = {"attribute": ["out/split/normalisation.json"], "report": ["out/split/normalisation.json"]}
 """What a stage could do without: the files of the arm are declared for all stages alike."""

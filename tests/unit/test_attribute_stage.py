@@ -15,9 +15,10 @@ from models.attribution import attribute_record, without_shap
 from models.runtime import make_deterministic
 from tasks import attribute, many_items, report
 from tasks.explained import Explained
-from tasks.many_items import WORKERS, Results
+from tasks.many_items import Results
 from tasks.params.attribute import AttributeParams
 from tasks.params.document import read_params
+from tasks.workers import WORKERS
 from veribeat.attribution.base import make_background
 from veribeat.conventions import SUPERCLASSES
 

@@ -71,7 +71,7 @@ def test_aligned_sparse_is_a_part_of_the_aligned_prototype() -> None:
     aligned = align(PROTOTYPES.signals_mv[2], PEAKS, QUERY_PEAKS)
     assert aligned is not None
     _, _, found = explained(query, "MI")
-    rounded = from_units(to_units(aligned.signal_mv))
+    rounded = from_units(to_units(aligned))
     assert (found.signal_mv == np.where(found.mask, rounded, query.signal_mv)).all()
     assert 0 < found.mask.sum() < found.mask.size
 

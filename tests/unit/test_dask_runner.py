@@ -19,7 +19,8 @@ from test_many_items import ROW, SIZES, Counting, Failing, Killed, Unprepared, _
 
 from flows.code_dependencies import CODE_ROOT
 from tasks import dask_runner
-from tasks.many_items import WORKERS, Results, Work, complete
+from tasks.many_items import Results, Work, complete
+from tasks.workers import WORKERS
 from veribeat.errors import InputError
 
 ITEMS = [(item, part) for item, size in enumerate(SIZES) for part in range(size)]

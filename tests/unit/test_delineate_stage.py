@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tasks import delineate as stage
 from tasks import many_items
 from tasks.delineate import LANDMARKS, MOST_BEATS, ROW, SOURCES, as_row, delineate_cohort
-from tasks.many_items import WORKERS, Results
+from tasks.many_items import Results
+from tasks.workers import WORKERS
 from veribeat.errors import InputError
 from veribeat.signal.delineation import delineate, diagnostic_windows
 from veribeat.simulation.cohort import simulate_cohort

@@ -10,7 +10,8 @@ import pytest
 from explained_chain import Chain, contents
 
 from tasks import attribute, counterfactuals, many_items, rules
-from tasks.many_items import WORKERS, Results
+from tasks.many_items import Results
+from tasks.workers import WORKERS
 from veribeat.conventions import SUPERCLASSES
 
 POISON = 77

@@ -13,10 +13,10 @@ from explained_cohort import make_sources
 from models.runtime import make_deterministic
 from tasks import prototypes, report, rules
 from tasks.explained import Explained
-from tasks.many_items import WORKERS
 from tasks.params.document import Params
 from tasks.stage_description import Stage
 from tasks.stages import stages
+from tasks.workers import WORKERS
 from veribeat.attribution.base import make_background
 from veribeat.attribution.draws import make_draws
 from veribeat.attribution.expected_gradients import expected_gradients

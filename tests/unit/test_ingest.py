@@ -25,6 +25,7 @@ from bad_records import (
 from tasks import ingest as stage
 from tasks.ingest import ingest
 from tasks.params.ingest import IngestParams
+from tasks.workers import WORKERS
 from veribeat.conventions import SUPERCLASSES
 from veribeat.data.quarantine import SCREENED, Reason
 from veribeat.errors import InputError
@@ -109,6 +110,21 @@ def test_bytes_do_not_depend_on_the_number_of_workers(
         ingest(bad_folder[0], out, LENIENT, workers=workers)
         contents.append({name: (out / name).read_bytes() for name in FILES})
     assert contents[0] == contents[1]
+
+
+def test_the_environment_sets_the_number_of_workers(
+    bad_folder: BadFolder, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(WORKERS, "two")
+    with pytest.raises(InputError, match=f"{WORKERS} is 'two'"):
+        ingest(bad_folder[0], out, LENIENT)
+    assert not any(out.iterdir())
+
+
+def test_progress_counts_records(tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_good_folder(tmp_path / "ptbxl")
+    ingest(tmp_path / "ptbxl", out, STRICT)
+    assert capsys.readouterr().err == "ingest, records: 6 of 6\n"
 
 
 def test_too_many_bad_records_stop_the_run_and_leave_nothing(bad_folder: BadFolder, out: Path) -> None:

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.many_items import WORKERS, Results, Work, complete
+from flows.code_dependencies import CODE_ROOT
+from tasks.many_items import Results, Work, complete
+from tasks.workers import WORKERS
 from veribeat.errors import InputError
 
 ROW = np.dtype([("item", np.int64), ("part", np.int64)])
@@ -167,7 +169,8 @@ def test_workers_end_soon_after_their_parent_was_killed(tmp_path: Path) -> None:
         f" Counting(Path({str(notes)!r}), 60.0), 'test')\n"
     )
     (tmp_path / "run.py").write_text(script)
-    environment = {**os.environ, WORKERS: "2", "PYTHONPATH": str(Path(__file__).parent)}
+    places = (Path(__file__).parent, CODE_ROOT)
+    environment = {**os.environ, WORKERS: "2", "PYTHONPATH": os.pathsep.join(map(str, places))}
     process = subprocess.Popen([sys.executable, str(tmp_path / "run.py")], env=environment)
     _until(lambda: len(list(notes.iterdir())) == 2)
     process.send_signal(signal.SIGKILL)

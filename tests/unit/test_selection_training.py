@@ -12,6 +12,7 @@ import torch
 
 from models.backbones.registry import build_backbone
 from models.batches import Batch, BatchIndex, StoredSignals
+from models.classifier import EcgClassifier
 from models.runtime import make_deterministic
 from models.selection.beat_focus import RecordBeats
 from models.selection.registry import build_strategy
@@ -215,24 +216,18 @@ def test_weights_are_of_the_losses() -> None:
 
 def test_the_schedule_goes_by_epochs_not_by_batches() -> None:
     """The rates of an epoch of few batches span what those of a full one do."""
-    rates: dict[str, list[tuple[int, float]]] = {}
+    rates: dict[str | None, list[tuple[int, float]]] = {}
+    for case in ("pdd by epoch", None):
+        own = rates.setdefault(case, [])
 
-    class Rates(lightning.Callback):
-        def __init__(self, name: str) -> None:
-            self.own = rates.setdefault(name, [])
+        def note(classifier: EcgClassifier, own: list[tuple[int, float]] = own) -> None:
+            own.append((classifier.current_epoch, classifier.trainer.optimizers[0].param_groups[0]["lr"]))
 
-        def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
-            self.own.append((trainer.current_epoch, trainer.optimizers[0].param_groups[0]["lr"]))
-
-    for name in ("pdd by epoch", None):
         with pytest.MonkeyPatch.context() as patch:
-            import models.training as module
-
-            original = module._callbacks
-            patch.setattr(module, "_callbacks", lambda *a, name=name, f=original: [*f(*a), Rates(str(name))])
-            _fit(name)
-    assert rates["pdd by epoch"] == rates["None"]
-    assert len({rate for _, rate in rates["None"]}) == 5
+            patch.setattr(EcgClassifier, "on_train_epoch_end", note)
+            _fit(case)
+    assert rates["pdd by epoch"] == rates[None]
+    assert len({rate for _, rate in rates[None]}) == 5
 
 
 def test_the_best_epoch_by_macro_f1_is_the_first_highest() -> None:

@@ -1,7 +1,5 @@
 """A prototype in the rhythm of a query: piecewise-linear warping between R-peaks ([CF] 3.3.1, eq. 12)."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,24 +7,12 @@ FEWEST_PEAKS = 2
 """Two R-peaks enclose one cardiac cycle, the least that can be warped."""
 
 
-@dataclass(frozen=True)
-class Aligned:
-    """A prototype with its R-peaks where the query has them.
-
-    `signal_mv` float32 (T, leads) is zero but for samples `start` to `end` - 1, which reach from the first to the last
-    matched R-peak of the query. `peaks` is how many were matched.
-    """
-
-    signal_mv: NDArray[np.float32]
-    start: int
-    end: int
-    peaks: int
-
-
 def align(
     prototype_mv: NDArray[np.float32], prototype_peaks: NDArray[np.integer], query_peaks: NDArray[np.integer]
-) -> Aligned | None:
-    """Warp a prototype (T, leads) in mV to a query of the same length; None where either has fewer than two R-peaks.
+) -> NDArray[np.float32] | None:
+    """A prototype (T, leads) in mV with its R-peaks where a query of the same length has them.
+
+    None where either has fewer than two R-peaks.
 
     [CF] 3.3.1 with its open points read like this:
 
@@ -59,7 +45,7 @@ def align(
     aligned = np.zeros(prototype_mv.shape, dtype=np.float32)
     for lead in range(prototype_mv.shape[1]):
         aligned[start:end, lead] = np.interp(times, np.arange(samples), prototype_mv[:, lead])
-    return Aligned(aligned, start, end, matched)
+    return aligned
 
 
 def _check(peaks: NDArray[np.integer], samples: int) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -198,15 +199,7 @@ def evaluate(
     share_changed = float((difference > settings.tolerance_sigma * settings.sigma_mv).mean())
     mean_abs, rms = float(difference.mean()), float(np.sqrt(np.square(difference).mean()))
 
-    noisy = with_noise(found.signal_mv, settings.noise_levels, noise)
-    disturbed = np.concatenate([noisy, shifted(found.signal_mv, settings.shifts)])
-    with ThreadPoolExecutor(workers) as pool:  # what takes time
-        # In parts that do not depend on the number of workers, as no result does.
-        asked = pool.map(model.labels, np.array_split(disturbed, PARTS))
-        outside = pool.submit(intervals_outside, found.signal_mv, real.intervals)
-        stability = pool.submit(temporal_stability, found.signal_mv, settings.shifts, settings.sigma_mv)
-        of_disturbed = np.concatenate(list(asked))
-    noise_stability = share_kept(labels, of_disturbed[: len(noisy)])
+    slow = _slow(found, labels, noise, real, model, settings, workers)
     reached, present = _witnessed(found, witness)
 
     return Metrics(
@@ -219,21 +212,56 @@ def evaluate(
         mean_abs_sigma=mean_abs / settings.sigma_mv,
         rms_sigma=rms / settings.sigma_mv,
         max_abs_mv=float(difference.max()),
-        noise_stability=noise_stability,
-        temporal_stability=stability.result(),
-        shift_kept=share_kept(labels, of_disturbed[len(noisy) :]),
+        noise_stability=slow.noise_stability,
+        temporal_stability=slow.temporal_stability,
+        shift_kept=slow.shift_kept,
         predicted_margin=float(margins[labels].min()) if labels.any() else np.nan,
         target_margin=target_margin,
         worst_signed_margin=float(np.where(found.target, margins, -margins).min()),
-        quality=quality(validity, share_changed, noise_stability, target_margin, settings.weights),
+        quality=quality(validity, share_changed, slow.noise_stability, target_margin, settings.weights),
         changed_segments=changed_segments(found.mask),
         joint_jump_mv=joint_jump(found.signal_mv, query.signal_mv, found.mask),
         limb_lead_residual_mv=limb_lead_residual(found.signal_mv),
         share_outside_range=share_outside(found.signal_mv, real.amplitudes),
-        intervals_outside_range=outside.result(),
+        intervals_outside_range=slow.intervals_outside_range,
         nearest_real_mv=nearest_real(found.signal_mv, real_mv),
         witness_reached=reached,
         witness_present=present,
+    )
+
+
+class _Slow(NamedTuple):
+    """The metrics that take time, by their names in `Metrics`."""
+
+    noise_stability: float
+    shift_kept: float
+    temporal_stability: float
+    intervals_outside_range: float
+
+
+def _slow(
+    found: Counterfactual,
+    labels: Labels,
+    noise: Signal,
+    real: RealRecords,
+    model: BlackBox,
+    settings: EvaluationSettings,
+    workers: int,
+) -> _Slow:
+    """Stability of the `labels` of a counterfactual, and its intervals beside real ones, by `workers` threads."""
+    noisy = with_noise(found.signal_mv, settings.noise_levels, noise)
+    disturbed = np.concatenate([noisy, shifted(found.signal_mv, settings.shifts)])
+    with ThreadPoolExecutor(workers) as pool:
+        # In parts that do not depend on the number of workers, as no result does.
+        asked = pool.map(model.labels, np.array_split(disturbed, PARTS))
+        outside = pool.submit(intervals_outside, found.signal_mv, real.intervals)
+        stability = pool.submit(temporal_stability, found.signal_mv, settings.shifts, settings.sigma_mv)
+        of_disturbed = np.concatenate(list(asked))
+    return _Slow(
+        noise_stability=share_kept(labels, of_disturbed[: len(noisy)]),
+        shift_kept=share_kept(labels, of_disturbed[len(noisy) :]),
+        temporal_stability=stability.result(),
+        intervals_outside_range=outside.result(),
     )
 
 

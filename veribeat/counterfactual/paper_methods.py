@@ -58,9 +58,7 @@ def paper_counterfactual(
         made = searched(prototype)
     else:
         aligned = align(prototype, prototypes.peaks(nearest), query.r_peaks)
-        made, note = (
-            (_unchanged(query), NOT_ALIGNED) if aligned is None else (searched(aligned.signal_mv), "")
-        )
+        made, note = (_unchanged(query), NOT_ALIGNED) if aligned is None else (searched(aligned), "")
     return Counterfactual(
         method=method,
         target=target,

@@ -7,12 +7,11 @@ from typing import Any
 import pandas as pd
 
 from veribeat.conventions import LEADS, RECORD_SAMPLES, SAMPLING_RATE, SUPERCLASSES, UNITS_PER_MV
+from veribeat.data.demography import SEX_NAMES, clean_device_names
 from veribeat.data.quarantine import Quarantined, counts_by_reason
 
 AGE_OVER_89 = 300.0
 """PTB-XL's code for an age above 89 years, which privacy rules hide."""
-
-SEX_NAMES = {0: "male", 1: "female", -1: "unknown"}
 
 
 def data_card(records: pd.DataFrame, quarantined: Sequence[Quarantined]) -> dict[str, Any]:
@@ -38,7 +37,7 @@ def data_card(records: pd.DataFrame, quarantined: Sequence[Quarantined]) -> dict
         "label_combinations": label_combinations(records),
         "age": age_summary(records["age"]),
         "sex": _counts(records["sex"].map(SEX_NAMES)),
-        "devices": _counts(records["device"].str.split().str.join(" ").replace("", "unknown")),
+        "devices": _counts(clean_device_names(records["device"])),
         "quarantine": {
             "records": len(quarantined),
             "reasons": {str(reason): count for reason, count in counts_by_reason(quarantined).items()},

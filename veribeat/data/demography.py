@@ -3,14 +3,19 @@
 import numpy as np
 import pandas as pd
 
-from veribeat.data.card import SEX_NAMES
-
 AGE_BANDS = {"under 40": 0.0, "40-59": 40.0, "60-74": 60.0, "75 and over": 75.0}
 """Youngest age of each band, in years: a choice of ours, with at least a tenth of PTB-XL's records in each. PTB-XL's
 code 300, for an age over 89, falls into the last."""
 
 UNKNOWN = "unknown"
 OTHER = "other"
+
+SEX_NAMES = {0: "male", 1: "female", -1: UNKNOWN}
+
+
+def clean_device_names(devices: pd.Series) -> pd.Series:
+    """Names as PTB-XL's table has them, (N,), with spaces put in order, "unknown" where there is none."""
+    return devices.str.split().str.join(" ").replace("", UNKNOWN)
 
 
 def demographic_groups(records: pd.DataFrame, smallest: int) -> pd.DataFrame:
@@ -24,7 +29,7 @@ def demographic_groups(records: pd.DataFrame, smallest: int) -> pd.DataFrame:
         smallest: records that a device needs to stand alone.
     """
     age = pd.cut(records["age"], [*AGE_BANDS.values(), np.inf], right=False, labels=list(AGE_BANDS))
-    name = records["device"].str.split().str.join(" ").replace("", UNKNOWN)
+    name = clean_device_names(records["device"])
     rare = name.map(name.value_counts()) < smallest
     devices = sorted(set(name[~rare]) - {UNKNOWN})
     return pd.DataFrame(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from veribeat.data.demography import OTHER, UNKNOWN
+from veribeat.data.demography import OTHER, clean_device_names
 from veribeat.errors import InputError
 
 ALL = "all"
@@ -38,8 +38,7 @@ def device_names(devices: pd.Series) -> NDArray[np.str_]:
     Raises:
         InputError: a device is called "all" or "other", which mean something else in a verdict.
     """
-    names = devices.astype("object").where(devices.notna(), "").astype(str)
-    names = names.str.split().str.join(" ").replace("", UNKNOWN)
+    names = clean_device_names(devices.astype("object").where(devices.notna(), "").astype(str))
     taken = sorted(set(names) & {ALL, OTHER})
     if taken:
         raise InputError(

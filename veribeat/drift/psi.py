@@ -69,21 +69,6 @@ def quantile_bins(reference: ArrayLike, bins: int = BINS, tail: float = TAIL) ->
     return Bins(at_least=cuts[times > 1], above=cuts)
 
 
-def psi(reference: ArrayLike, batch: ArrayLike, bins: int = BINS, tail: float = TAIL) -> float:
-    """PSI of numbers, (N,) and (M,), in the reference's `quantile_bins`.
-
-    Raises:
-        InputError: as `quantile_bins`, for either of the two.
-    """
-    own = quantile_bins(reference, bins, tail)
-    return psi_of_counts(own.counts(_finite(reference)), own.counts(_finite(batch)))
-
-
-def category_psi(reference: ArrayLike, batch: ArrayLike) -> float:
-    """PSI of categories, (N,) and (M,), of any type that can be sorted; a bin for each that either of them has."""
-    return psi_of_counts(*category_counts(reference, batch))
-
-
 def category_counts(reference: ArrayLike, batch: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """How often each category occurs in (N,) and in (M,), both (categories,), in sorted order."""
     one, other = np.asarray(reference), np.asarray(batch)

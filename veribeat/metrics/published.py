@@ -12,9 +12,6 @@ Two things to know before comparing:
 
 from typing import Final
 
-TEST_RECORDS: Final = 2198
-"""Records of [CF]'s test set (fold 10), from the percentages of Table 5."""
-
 AT_HALF: Final[dict[str, float]] = {
     "hamming_loss": 0.1285,
     "hamming_accuracy": 0.8715,  # printed as "exact-match accuracy"

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from veribeat.data.card import SEX_NAMES
+from veribeat.data.demography import SEX_NAMES
 from veribeat.plots.style import (
     GREY,
     SUPERCLASS_COLOURS,

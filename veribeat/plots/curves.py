@@ -1,6 +1,6 @@
 """Curves of a trained classifier: its losses ([CF] Fig 6) and its ROC curves ([CF] Fig 7)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -68,27 +68,19 @@ def loss_curve(history: pd.DataFrame, best_epoch: int, banner: str | None = None
     return figure
 
 
-def roc_curves(
-    points: pd.DataFrame,
-    auroc: Mapping[str, float | None],
-    classes: Sequence[str] = SUPERCLASSES,
-    banner: str | None = None,
-    title: str = "ROC curves, validation",
-) -> Figure:
-    """Draw the one-versus-rest ROC curve of each class, its AUC in the legend ([CF] Fig 7).
+def roc_curves(points: pd.DataFrame, auroc: Mapping[str, float | None], banner: str | None = None) -> Figure:
+    """Draw the one-versus-rest ROC curve of each superclass on validation, its AUC in the legend ([CF] Fig 7).
 
     Args:
         points: columns class, false_positive_rate, true_positive_rate (`metrics.classification.roc_points`).
         auroc: area per class; None where it is undefined, which the legend says.
-        classes: superclasses in the order of the legend.
         banner: a line above the figure, such as "simulated cohort".
-        title: says which records.
     """
     with drawing():
         figure = new_figure(4.6, 4.6)
         axes = figure.add_subplot()
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=(0, (3, 3)))
-        for name in classes:
+        for name in SUPERCLASSES:
             curve = points[points["class"] == name]
             area = auroc[name]
             axes.plot(
@@ -99,7 +91,7 @@ def roc_curves(
                 label=f"{name}: one label only, no curve" if area is None else f"{name}: AUC {area:.3f}",
             )
         axes.set(
-            title=title,
+            title="ROC curves, validation",
             xlabel="false positive rate (1 - specificity)",
             ylabel="true positive rate (sensitivity)",
             xlim=(-0.01, 1.01),

@@ -1,7 +1,5 @@
 """Reliability diagram: of the records that get a probability of 30 %, how many have the superclass."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,26 +12,19 @@ from veribeat.plots.style import GREY, SUPERCLASS_COLOURS, add_banner, drawing, 
 COLUMNS = 3
 
 
-def reliability_diagram(
-    bins: pd.DataFrame,
-    banner: str | None = None,
-    classes: Sequence[str] = SUPERCLASSES,
-    title: str = "Reliability, test",
-) -> Figure:
-    """Draw for each class observed frequency against mean probability per bin, and below it the records per bin.
+def reliability_diagram(bins: pd.DataFrame, banner: str | None = None) -> Figure:
+    """Draw for each superclass observed frequency against mean probability per bin, on test, and the records per bin.
 
     Args:
         bins: table of `metrics.calibration.reliability_bins`.
         banner: a line above the figure, such as "simulated cohort".
-        classes: superclasses in the order of the panels.
-        title: says which records.
     """
-    rows = -(-(len(classes) + 1) // COLUMNS)  # one place more, for the legend
+    rows = -(-(len(SUPERCLASSES) + 1) // COLUMNS)  # one place more, for the legend
     with drawing():
         figure = new_figure(7.2, 3.1 * rows)
         grid = figure.add_gridspec(2 * rows, COLUMNS, height_ratios=[3, 1] * rows)
         first: tuple[Axes, Axes] | None = None
-        for place, name in enumerate(classes):
+        for place, name in enumerate(SUPERCLASSES):
             row, column = divmod(place, COLUMNS)
             above = figure.add_subplot(grid[2 * row, column], sharey=first[0] if first else None)
             below = figure.add_subplot(
@@ -45,8 +36,8 @@ def reliability_diagram(
             for axes, label in ((above, "observed frequency"), (below, "records")):
                 axes.set_ylabel(label if column == 0 else "")
                 axes.tick_params(labelleft=column == 0)
-            below.set_xlabel("" if place + COLUMNS < len(classes) else "probability")
-        _draw_legend(figure.add_subplot(grid[2 * (rows - 1), len(classes) % COLUMNS]), title)
+            below.set_xlabel("" if place + COLUMNS < len(SUPERCLASSES) else "probability")
+        _draw_legend(figure.add_subplot(grid[2 * (rows - 1), len(SUPERCLASSES) % COLUMNS]))
         add_banner(figure, banner)
     return figure
 
@@ -75,9 +66,9 @@ def _draw_class(above: Axes, below: Axes, bins: pd.DataFrame, name: str) -> None
     below.yaxis.set_minor_locator(NullLocator())
 
 
-def _draw_legend(axes: Axes, title: str) -> None:
+def _draw_legend(axes: Axes) -> None:
     axes.set_axis_off()
-    axes.set_title(title)
+    axes.set_title("Reliability, test")
     axes.plot([], [], color=GREY, linewidth=0.8, linestyle=(0, (3, 3)), label="probabilities are right")
     axes.plot([], [], color=GREY, linestyle="", marker="o", markersize=3.5, label="frequency in a bin")
     axes.plot([], [], color=GREY, linewidth=1.2, alpha=0.5, label="95 % interval (Wilson)")

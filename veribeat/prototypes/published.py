@@ -12,12 +12,6 @@ from typing import Final
 CANDIDATES: Final = {"NORM": 377, "MI": 160, "STTC": 231, "CD": 156, "HYP": 23}
 """Records to choose from (4.7.1): 947 in all."""
 
-CANDIDATES_OUT_OF: Final = {"NORM": 380, "MI": 317, "STTC": 537, "CD": 330, "HYP": 845}
-"""The denominators that go with them, 2,409 in all."""
-
-POOL_RECORDS: Final = 2198
-"""Records of fold 10."""
-
 DIMENSIONS: Final = {"NORM": 6, "MI": 7, "STTC": 6, "CD": 5, "HYP": 3}
 """Of the embedding (4.7.3)."""
 
@@ -26,8 +20,3 @@ CLUSTERS: Final = {"NORM": 6, "MI": 7, "STTC": 6, "CD": 5, "HYP": 3}
 
 SILHOUETTES: Final = {"NORM": 0.44, "MI": 0.32, "STTC": 0.36, "CD": 0.32, "HYP": 0.28}
 """Of the embeddings (4.7.3); that of CD is printed as "0.0.32"."""
-
-PROTOTYPES: Final = 27
-
-DISTANCE_HOURS: Final = 89
-"""For all DTW distances (4.7.2), on a machine with 64 cores of which one worked."""

@@ -30,6 +30,9 @@ FEWEST, MOST = 200, 16_000
 REGULARISATION = 0.1
 """C of scikit-learn's logistic regression on standardised features."""
 
+SEED = 0
+"""Of the halves that rules are learnt on, and of the rest at a silent electrode."""
+
 REST_MV: Final = (0.002, 0.2)
 """What the beat of a silent electrode still shows in the examples, lowest and highest: noise and wander that the median
 leaves."""
@@ -74,9 +77,7 @@ def silenced(beats: Array, electrode: str, random: np.random.Generator) -> Array
     return changed
 
 
-def fit_rules(
-    beats: Array, false_alarms: float, changes: Sequence[Change], seed: int = 0
-) -> tuple[Rules, Array]:
+def fit_rules(beats: Array, false_alarms: float, changes: Sequence[Change]) -> tuple[Rules, Array]:
     """Rules for K changes, PAIRS or ELECTRODES, and the log odds (K, N) by which the thresholds were set.
 
     Each is learnt on two halves of the beats (N, 70, 8) of clean records, and is the mean of both. By the rules of the
@@ -90,7 +91,7 @@ def fit_rules(
             f"{len(beats)} clean records are too few to learn from; at least {FEWEST} are needed."
         )
     beats = beats[np.linspace(0, len(beats) - 1, min(len(beats), MOST)).astype(np.int64)]
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(SEED)
     half = random.permutation(len(beats)) % 2 == 0
     clean = shape_features(beats)
     learnt, unseen = [], []
