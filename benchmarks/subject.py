@@ -1,4 +1,4 @@
-"""What is measured: the explained arm of a workspace that has run `donors`, and its records."""
+"""What is measured: the explained arm of a workspace that has run `prototypes` and `donors`, and its records."""
 
 import argparse
 import json
@@ -96,7 +96,9 @@ def options(description: str, arguments: Sequence[str] | None = None) -> argpars
 def argument_parser(description: str) -> argparse.ArgumentParser:
     """What reads `workspace` and `quick`."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
-    parser.add_argument("workspace", type=Path, metavar="WORKSPACE", help="one that has run 'donors'")
+    parser.add_argument(
+        "workspace", type=Path, metavar="WORKSPACE", help="one that has run 'prototypes' and 'donors'"
+    )
     parser.add_argument("--quick", action="store_true", help="everything, but with too few repetitions")
     return parser
 

@@ -1,13 +1,20 @@
 """Fixtures that several kinds of tests share."""
 
+from __future__ import annotations
+
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from flows.workspace import Workspace
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("veribeat", deadline=None)
@@ -27,6 +34,24 @@ def ptbxl_root() -> Path:
     # A variable that leads nowhere is a mistake, not a reason to skip.
     assert (root / "ptbxl_database.csv").is_file(), f"PTBXL_ROOT={root} is not a PTB-XL folder"
     return root
+
+
+@pytest.fixture(scope="session")
+def fabricated_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fabricated workspace with all outputs; not to be changed."""
+    from fabricated import Fabricated  # takes seconds to import, and few modules need it
+
+    workspace = Fabricated.made_in(tmp_path_factory.mktemp("fabricated"))
+    (workspace.path / ".dvc").mkdir()
+    return workspace.path
+
+
+@pytest.fixture
+def place(fabricated_study: Path, tmp_path: Path) -> Workspace:
+    """A copy of that workspace, for one test to change."""
+    from flows.workspace import Workspace
+
+    return Workspace.at(shutil.copytree(fabricated_study, tmp_path / "study"))
 
 
 @pytest.fixture(autouse=True)

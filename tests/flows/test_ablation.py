@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from command_line import call
+from command_line import assert_one_sentence, call
 from explained_cohort import make_sources
 from ruamel.yaml import YAML
 
@@ -207,12 +207,3 @@ def test_attributions_of_another_cohort_are_refused(
     other.to_parquet(workspace / "out" / "attribute" / "attributions.parquet", index=False)
     assert ablate(workspace, "--records", "1") == 2
     assert_one_sentence(capsys, "are of another cohort: run 'veribeat run'.")
-
-
-def assert_one_sentence(capsys: pytest.CaptureFixture[str], said: str) -> None:
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert said in err
-    assert err.startswith("error: ")
-    assert err.endswith(".\n")
-    assert err.count("\n") == 1

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from command_line import call
+from command_line import assert_one_sentence, call
 from explain_workspace import REFERENCE, labels_of, make_workspace, rows_predicted
 from recordings import write_recording
 from ruamel.yaml import YAML
@@ -251,12 +251,3 @@ def test_prototypes_of_another_model_are_refused(
     assert explain(out.parent, tmp_path / "explained", ill) == 2
     assert_one_sentence(capsys, f"prototypes.h5 is not of the classifier in {out / file}: run 'veribeat run'")
     assert not (tmp_path / "explained").exists()
-
-
-def assert_one_sentence(capsys: pytest.CaptureFixture[str], said: str) -> None:
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert said in err
-    assert err.startswith("error: ")
-    assert err.endswith(".\n")
-    assert err.count("\n") == 1

@@ -3,11 +3,9 @@
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
-import pytest
 from checked_page import Page
-from fabricated import CODE, Fabricated
+from fabricated import CODE
 from ruamel.yaml import YAML
 
 from flows.report.explanations import explanation_parts
@@ -17,16 +15,6 @@ from flows.workspace import Workspace
 from tasks.explanation_stages import PROTOTYPE_FIGURES, REPORT_FIGURES
 
 PARTS = ["Attributions", "Rules", "Prototypes", "Counterfactuals", "Discussion", "One query, explained"]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Fabricated.made_in(tmp_path_factory.mktemp("made")).path
-
-
-@pytest.fixture
-def place(made: Path, tmp_path: Path) -> Workspace:
-    return Workspace(shutil.copytree(made, tmp_path / "study"))
 
 
 def section(place: Workspace) -> str:

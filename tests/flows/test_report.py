@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from checked_page import Page
-from fabricated import Fabricated
 from ruamel.yaml import YAML
 
 from flows.dvc_engine import Outcome
@@ -24,16 +23,6 @@ from veribeat.metrics.published import BENCHMARK_FOLDS
 
 HOSTILE = """<img src=x onerror=alert(1)> & "it's" {{ 7 * 7 }}"""
 SIMULATED = "Simulated records."
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Fabricated.made_in(tmp_path_factory.mktemp("made")).path
-
-
-@pytest.fixture
-def place(made: Path, tmp_path: Path) -> Workspace:
-    return Workspace(shutil.copytree(made, tmp_path / "study"))
 
 
 def report(place: Workspace, stale: tuple[str, ...] = (), content: Content | None = None) -> Page:
@@ -120,8 +109,8 @@ def test_two_arms_are_set_side_by_side(place: Workspace) -> None:
     assert sum(tag == "img" for tag, _ in page.tags) == alone + own_figures + 1  # and the headlines get one
 
 
-def test_names_and_cells_cannot_bring_markup(made: Path, tmp_path: Path) -> None:
-    place = Workspace(shutil.copytree(made, tmp_path / HOSTILE))
+def test_names_and_cells_cannot_bring_markup(fabricated_study: Path, tmp_path: Path) -> None:
+    place = Workspace(shutil.copytree(fabricated_study, tmp_path / HOSTILE))
     quarantine = f'ecg_id,file,reason,detail\n1,a,flat lead,"{HOSTILE.replace(chr(34), chr(34) * 2)}"\n'
     (place.path / "out/ingest/quarantine.csv").write_text(quarantine)
     shown = read_content(place)

@@ -42,6 +42,10 @@ def test_other_files_count_to_the_letter(tmp_path: Path) -> None:
     )
 
 
-def test_every_module_has_a_meaning() -> None:
-    for file in CODE_ROOT.glob("models/**/*.py"):
-        assert meaning(file)
+def test_a_changed_constant_changes_the_meaning_of_every_module(tmp_path: Path) -> None:
+    files = list(CODE_ROOT.glob("models/**/*.py"))
+    assert files
+    for file in files:
+        text = file.read_text()
+        assert _meaning(tmp_path, text) == meaning(file)
+        assert _meaning(tmp_path, text + "\nADDED = 1\n") != _meaning(tmp_path, text + "\nADDED = 2\n")

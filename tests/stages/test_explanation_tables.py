@@ -3,12 +3,9 @@
 import io
 import json
 import shutil
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pytest
-from fabricated import Fabricated
 from rich.console import Console
 from ruamel.yaml import YAML
 
@@ -32,18 +29,6 @@ from veribeat.counterfactual.paper_methods import PAPER_METHODS
 from veribeat.counterfactual.published import QUERIES
 from veribeat.counterfactual.tables import table_3, table_4, tables_7_11, tables_12_13
 from veribeat.prototypes.published import CANDIDATES, CLUSTERS, SILHOUETTES
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    workspace = Fabricated.made_in(tmp_path_factory.mktemp("made"))
-    (workspace.path / ".dvc").mkdir()
-    return workspace.path
-
-
-@pytest.fixture
-def place(made: Path, tmp_path: Path) -> Workspace:
-    return Workspace.at(shutil.copytree(made, tmp_path / "study"))
 
 
 def beside_paper(place: Workspace) -> None:

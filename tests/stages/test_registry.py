@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from named_stages import stage_named
 from ruamel.yaml import YAML
 
 from flows.code_dependencies import CODE_ROOT, code_files
@@ -19,11 +20,6 @@ from tasks.stages import stages
 @pytest.fixture(scope="module")
 def params() -> Params:
     return read_params(CODE_ROOT / "params.yaml")
-
-
-def _stage(params: Params, name: str) -> Stage:
-    (found,) = [stage for stage in stages(params) if stage.name == name]
-    return found
 
 
 def test_the_committed_dvc_yaml_is_the_generated_one() -> None:
@@ -49,8 +45,8 @@ def test_no_stage_depends_on_who_works(params: Params) -> None:
 def test_a_real_cohort_replaces_the_simulated_one(params: Params) -> None:
     real = params.model_copy(update={"cohort": params.cohort.model_copy(update={"source": "ptbxl"})})
     assert [stage.name for stage in stages(real)] == [stage.name for stage in stages(params)][1:]
-    assert _stage(real, "ingest").command == "python -m tasks.ingest cohort"
-    assert "cohort/records100" in _stage(real, "ingest").inputs
+    assert stage_named(real, "ingest").command == "python -m tasks.ingest cohort"
+    assert "cohort/records100" in stage_named(real, "ingest").inputs
 
 
 def _asking(params: Params, section: str, **values: object) -> Params:
@@ -63,14 +59,15 @@ def test_the_chain_explains_one_arm_or_none(params: Params) -> None:
     explained = _asking(params, "explain", arm="baseline")
     assert [stage.name for stage in stages(explained)] == [*names, *EXPLANATIONS]
     for name in EXPLANATIONS:
-        stage = _stage(explained, name)
+        stage = stage_named(explained, name)
         assert stage.command.split()[:4] == ["python", "-m", f"tasks.{name}", "baseline"]
         assert {"out/train-baseline/model.pt", "out/calibrate-baseline/classifier.json"} <= set(stage.inputs)
 
 
 def test_rules_are_an_input_of_prototypes_only_where_these_are_of_rules(params: Params) -> None:
     of_rules, of_signals = (
-        _stage(_asking(params, "prototypes", cluster_on=kind), "prototypes") for kind in ("rules", "signal")
+        stage_named(_asking(params, "prototypes", cluster_on=kind), "prototypes")
+        for kind in ("rules", "signal")
     )
     assert set(of_rules.inputs) - set(of_signals.inputs) == {"out/rules/rules.parquet"}
     assert set(of_signals.inputs) < set(of_rules.inputs)
@@ -91,7 +88,7 @@ def test_every_artifact_metric_and_plot_of_dvc_yaml_is_an_output(params: Params)
 
 
 def test_code_dependencies_follow_imports_and_package_inits(params: Params) -> None:
-    files = code_files(_stage(params, "train-baseline"))
+    files = code_files(stage_named(params, "train-baseline"))
     for file in ("tasks/train.py", "models/training.py", "models/__init__.py", "veribeat/conventions.py"):
         assert file in files
     assert "constraints.txt" in files
@@ -108,7 +105,7 @@ def test_a_stage_does_not_depend_on_the_registry_or_on_other_stages(params: Para
 
 
 def test_only_the_chosen_backbone_is_a_dependency(params: Params) -> None:
-    train = _stage(params, "train-baseline")
+    train = stage_named(params, "train-baseline")
     chosen = "models/backbones/cnn_gru_flow.py"
     assert chosen in code_files(train)
     without = Stage(train.name, train.module, train.inputs, train.params, train.files, chosen=())
@@ -118,13 +115,13 @@ def test_only_the_chosen_backbone_is_a_dependency(params: Params) -> None:
 
 def test_an_arm_depends_on_its_own_selection_alone(params: Params) -> None:
     strategies = "models/selection/strategies"
-    plain, erts = (code_files(_stage(params, f"train-{arm}")) for arm in ("baseline", "erts"))
+    plain, erts = (code_files(stage_named(params, f"train-{arm}")) for arm in ("baseline", "erts"))
     assert f"{strategies}/full.py" in plain
     assert not {f"{strategies}/erts.py", f"{strategies}/pdd.py"} & set(plain)
     assert {f"{strategies}/erts.py", f"{strategies}/pdd.py"} <= set(erts)
     assert f"{strategies}/infobatch.py" not in erts
     assert not any("delineation" in file or "kurtosis" in file for file in (*plain, *erts))
-    assert "selections.erts_recommended" in _stage(params, "train-erts").params
+    assert "selections.erts_recommended" in stage_named(params, "train-erts").params
 
 
 def test_records_are_delineated_only_where_it_is_used(params: Params) -> None:
@@ -137,8 +134,8 @@ def test_records_are_delineated_only_where_it_is_used(params: Params) -> None:
     by_waves = own.model_copy(update={"root": own.root.model_copy(update={"focus": "physio"})})
     selections = {**params.selections, "erts_recommended": by_waves}
     asked = params.model_copy(update={"selections": selections})
-    assert "out/delineate/windows.npy" in _stage(asked, "train-erts").inputs
-    assert "out/delineate/windows.npy" not in _stage(asked, "train-baseline").inputs
+    assert "out/delineate/windows.npy" in stage_named(asked, "train-erts").inputs
+    assert "out/delineate/windows.npy" not in stage_named(asked, "train-baseline").inputs
 
 
 @pytest.fixture(scope="module")
@@ -163,14 +160,14 @@ def test_without_a_champion_the_challenger_has_no_stages(updated: Params) -> Non
     names = [stage.name for stage in stages(updated)]
     assert not [name for name in names if name.endswith("-challenger")]
     assert names[-1] == "challenge"
-    judged = _stage(updated, "challenge")
+    judged = stage_named(updated, "challenge")
     assert judged.command == "python -m tasks.challenge baseline"
     assert not [path for stage in stages(updated) for path in stage.inputs if path.startswith("releases")]
 
 
 def test_a_challenger_begins_with_the_champion_and_is_judged_against_it(params: Params) -> None:
     changed = _updated(params, "0007")
-    train, judged = _stage(changed, "train-challenger"), _stage(changed, "challenge")
+    train, judged = stage_named(changed, "train-challenger"), stage_named(changed, "challenge")
     assert train.command == "python -m tasks.train challenger releases/0007"
     assert judged.command == "python -m tasks.challenge challenger releases/0007"
     for stage, files in (
@@ -186,9 +183,11 @@ def test_a_challenger_begins_with_the_champion_and_is_judged_against_it(params: 
 
 def test_a_challenger_from_scratch_is_only_judged_against_the_champion(params: Params) -> None:
     changed = _updated(params, "0007", start="scratch")
-    assert _stage(changed, "train-challenger").command == "python -m tasks.train challenger"
-    assert not [path for path in _stage(changed, "train-challenger").inputs if path.startswith("releases")]
-    assert "releases/0007/model.pt" in _stage(changed, "challenge").inputs
+    assert stage_named(changed, "train-challenger").command == "python -m tasks.train challenger"
+    assert not [
+        path for path in stage_named(changed, "train-challenger").inputs if path.startswith("releases")
+    ]
+    assert "releases/0007/model.pt" in stage_named(changed, "challenge").inputs
 
 
 def test_what_a_stage_of_an_update_reads_is_written_before_or_is_of_the_release(params: Params) -> None:
@@ -206,7 +205,7 @@ def test_batches_are_inputs_of_ingest_and_of_nothing_else(params: Params) -> Non
     for stage in stages(grown):
         if stage.name != "ingest":
             assert stage == before[stage.name]
-    ingest = _stage(grown, "ingest")
+    ingest = stage_named(grown, "ingest")
     assert ingest.command == "python -m tasks.ingest out/simulate batches/0002-b batches/0003-a"
     assert set(ingest.inputs) - set(before["ingest"].inputs) == {
         f"batches/{name}/{file}"
@@ -242,22 +241,24 @@ def test_a_challenger_has_no_stage_before_there_is_a_champion(params: Params) ->
     names = [stage.name for stage in stages(_for_updates(params, None))]
     assert "train-challenger" not in names
     assert names[-1] == "challenge"
-    assert _stage(_for_updates(params, None), "challenge").command == "python -m tasks.challenge baseline"
+    assert (
+        stage_named(_for_updates(params, None), "challenge").command == "python -m tasks.challenge baseline"
+    )
 
 
 def test_a_challenger_depends_on_the_champion(params: Params) -> None:
     asked = _for_updates(params, "0003")
-    train, challenge = _stage(asked, "train-challenger"), _stage(asked, "challenge")
+    train, challenge = stage_named(asked, "train-challenger"), stage_named(asked, "challenge")
     assert train.command == "python -m tasks.train challenger releases/0003"
     assert {"releases/0003/model.pt", "releases/0003/learnt.csv"} <= set(train.inputs)
     assert challenge.command == "python -m tasks.challenge challenger releases/0003"
     assert {"releases/0003/classifier.json", "out/train-challenger/model.pt"} <= set(challenge.inputs)
-    assert not any("releases" in path for path in _stage(asked, "train-baseline").inputs)
+    assert not any("releases" in path for path in stage_named(asked, "train-baseline").inputs)
 
 
 def test_batches_are_inputs_of_ingest_alone(params: Params) -> None:
     asked = _asking(params, "cohort", batches=["0002-one", "0003-two"])
-    ingest = _stage(asked, "ingest")
+    ingest = stage_named(asked, "ingest")
     assert ingest.command.endswith(" batches/0002-one batches/0003-two")
     assert "batches/0003-two/records100" in ingest.inputs
     assert [stage.name for stage in stages(asked) if any("batches/" in path for path in stage.inputs)] == [

@@ -4,11 +4,8 @@ import io
 import json
 import re
 import shutil
-from pathlib import Path
 
 import pandas as pd
-import pytest
-from fabricated import Fabricated
 from rich.console import Console
 from ruamel.yaml import YAML
 
@@ -19,18 +16,6 @@ from flows.workspace import Workspace
 from veribeat.metrics.published import CALIBRATED, TABLE_5
 
 INTERVAL = r"\d\.\d{4} \(\d\.\d{3}-\d\.\d{3}\)"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    workspace = Fabricated.made_in(tmp_path_factory.mktemp("made"))
-    (workspace.path / ".dvc").mkdir()
-    return workspace.path
-
-
-@pytest.fixture
-def place(made: Path, tmp_path: Path) -> Workspace:
-    return Workspace.at(shutil.copytree(made, tmp_path / "study"))
 
 
 def with_params(place: Workspace, source: str = "simulated", arms: tuple[str, ...] = ("baseline",)) -> None:

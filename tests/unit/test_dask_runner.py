@@ -13,9 +13,9 @@ from pathlib import Path
 import dask
 import numpy as np
 import pytest
+from counting_workers import ROW, SIZES, Counting, Failing, Killed, Unprepared, until, worked_on
 from distributed import LocalCluster
 from numpy.typing import NDArray
-from test_many_items import ROW, SIZES, Counting, Failing, Killed, Unprepared, _until, _worked_on
 
 from flows.code_dependencies import CODE_ROOT
 from tasks import dask_runner
@@ -101,7 +101,7 @@ def test_workers_of_its_own_give_the_same_rows(
     notes = tmp_path / "notes"
     notes.mkdir()
     assert _complete(tmp_path, Counting(notes)) == ITEMS
-    assert _worked_on(notes) == [item for item, size in enumerate(SIZES) if size]
+    assert worked_on(notes) == [item for item, size in enumerate(SIZES) if size]
     processes = {int(file.suffix[1:]) for file in notes.iterdir()}
     assert len(processes) == workers
     assert os.getpid() not in processes
@@ -137,12 +137,12 @@ def test_bad_input_reaches_the_caller(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_elsewhere")
-def test_only_what_is_missing_is_worked_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_is_missing_isworked_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notes = tmp_path / "notes"
     notes.mkdir()
     Results(tmp_path / "state", SIZES, ROW).store(3, np.array([(30, 0), (31, 1), (32, 2)], ROW))
     rows = _complete(tmp_path, Counting(notes))
-    assert 3 not in _worked_on(notes)
+    assert 3 not in worked_on(notes)
     assert rows == [(30 + part, part) if item == 3 else (item, part) for item, part in ITEMS]
 
     monkeypatch.setenv(WORKERS, "1")  # what one runner has begun, the other ends
@@ -151,7 +151,7 @@ def test_only_what_is_missing_is_worked_on(tmp_path: Path, monkeypatch: pytest.M
     others = tmp_path / "others"
     others.mkdir()
     assert [tuple(row) for row in complete(results, Counting(others), "test").tolist()] == rows
-    assert _worked_on(others) == [0]
+    assert worked_on(others) == [0]
 
 
 @pytest.mark.usefixtures("_elsewhere")
@@ -283,7 +283,7 @@ def test_what_a_stage_defines_is_found_by_workers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_workers_end_with_the_stage(how: signal.Signals, tmp_path: Path) -> None:
     process = _start(tmp_path, "60")
-    _until(lambda: len(list((tmp_path / "notes").iterdir())) == 2)
+    until(lambda: len(list((tmp_path / "notes").iterdir())) == 2)
     workers = {int(file.suffix[1:]) for file in (tmp_path / "notes").iterdir()}
     assert process.pid not in workers
     started = time.monotonic()
@@ -292,7 +292,7 @@ def test_workers_end_with_the_stage(how: signal.Signals, tmp_path: Path) -> None
     else:
         process.send_signal(how)
     assert process.wait(30) == (130 if how == signal.SIGINT else -how)
-    _until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+    until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
     assert time.monotonic() - started < 15
     errors = process.communicate()[1]
     if how == signal.SIGINT:

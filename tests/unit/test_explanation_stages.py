@@ -9,13 +9,11 @@ import pandas as pd
 import pytest
 from explained_chain import STAGES, Chain, contents
 from explained_cohort import make_sources
+from named_stages import stage_named
 
 from models.runtime import make_deterministic
 from tasks import prototypes, report, rules
 from tasks.explained import Explained
-from tasks.params.document import Params
-from tasks.stage_description import Stage
-from tasks.stages import stages
 from tasks.workers import WORKERS
 from veribeat.attribution.base import make_background
 from veribeat.attribution.draws import make_draws
@@ -28,14 +26,9 @@ from veribeat.prototypes.store import read_prototypes
 from veribeat.signal.stored_units import from_units
 
 
-def _stage(params: Params, name: str) -> Stage:
-    (found,) = [stage for stage in stages(params) if stage.name == name]
-    return found
-
-
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_writes_what_the_registry_says(chain: Chain, name: str) -> None:
-    stage = _stage(chain.params, name)
+    stage = stage_named(chain.params, name)
     assert set(contents(chain.folder / name)) == {
         path.removeprefix(f"{stage.folder}/") for path in stage.outputs
     }
@@ -262,6 +255,6 @@ def test_a_cohort_without_candidates_and_queries_gets_empty_tables(
     empty = Chain(tmp_path / "out", Explained.load(sources), chain.params)
     for name in STAGES:
         empty.run(name, empty.folder / name, tmp_path / f"{name}.resume")
-        written = {path.removeprefix(f"out/{name}/") for path in _stage(empty.params, name).outputs}
+        written = {path.removeprefix(f"out/{name}/") for path in stage_named(empty.params, name).outputs}
         assert set(contents(empty.folder / name)) == written
     assert not len(pd.read_parquet(empty.folder / "counterfactuals" / "counterfactuals.parquet"))

@@ -4,70 +4,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from counting_workers import ROW, SIZES, Counting, Failing, Killed, Unprepared, until, worked_on
 
 from flows.code_dependencies import CODE_ROOT
-from tasks.many_items import Results, Work, complete
+from tasks.many_items import Results, complete
 from tasks.workers import WORKERS
 from veribeat.errors import InputError
-
-ROW = np.dtype([("item", np.int64), ("part", np.int64)])
-SIZES = [2, 0, 1, 3, 1, 1, 2, 1, 1, 1]
-
-
-@dataclass(frozen=True)
-class Counting:
-    """Notes each item that it works on in a folder."""
-
-    folder: Path
-    seconds: float = 0.0
-
-    def prepare(self) -> Work:
-        def work(item: int) -> NDArray[np.void]:
-            (self.folder / f"{item}.{os.getpid()}").touch()
-            time.sleep(self.seconds)
-            return np.array([(item, part) for part in range(SIZES[item])], ROW)
-
-        return work
-
-
-@dataclass(frozen=True)
-class Failing:
-    def prepare(self) -> Work:
-        def work(item: int) -> NDArray[np.void]:
-            raise InputError(f"item {item} is bad")
-
-        return work
-
-
-@dataclass(frozen=True)
-class Unprepared:
-    """Cannot even begin."""
-
-    def prepare(self) -> Work:
-        raise InputError("the model is damaged")
-
-
-@dataclass(frozen=True)
-class Killed:
-    """Ends its process as the kernel does when memory is short."""
-
-    def prepare(self) -> Work:
-        def work(item: int) -> NDArray[np.void]:
-            os.kill(os.getpid(), signal.SIGKILL)
-            raise AssertionError
-
-        return work
-
-
-def _worked_on(folder: Path) -> list[int]:
-    return sorted(int(file.name.split(".")[0]) for file in folder.iterdir())
 
 
 @pytest.mark.parametrize("kind", ["alone", "threads", "processes"])
@@ -82,17 +28,17 @@ def test_results_do_not_depend_on_who_works(
     assert rows["item"].tolist() == np.repeat(np.arange(len(SIZES)), SIZES).tolist()
     assert rows["part"].tolist() == [part for size in SIZES for part in range(size)]
     # An item without rows has nothing to be worked on.
-    assert _worked_on(notes) == [item for item, size in enumerate(SIZES) if size]
+    assert worked_on(notes) == [item for item, size in enumerate(SIZES) if size]
     assert results.missing() == []
 
 
-def test_only_missing_items_are_worked_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_missing_items_areworked_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(WORKERS, "1")
     Results(tmp_path / "state", SIZES, ROW).store(3, np.array([(30, 0), (31, 1), (32, 2)], ROW))
     notes = tmp_path / "notes"
     notes.mkdir()
     rows = complete(Results(tmp_path / "state", SIZES, ROW), Counting(notes), "test, items")
-    assert 3 not in _worked_on(notes)
+    assert 3 not in worked_on(notes)
     assert rows["item"][3:6].tolist() == [30, 31, 32]
 
 
@@ -162,27 +108,19 @@ def test_workers_end_soon_after_their_parent_was_killed(tmp_path: Path) -> None:
     notes.mkdir()
     script = (
         "from pathlib import Path\n"
-        "from test_many_items import Counting, ROW, SIZES\n"
+        "from counting_workers import Counting, ROW, SIZES\n"
         "from tasks.many_items import Results, complete\n"
         "if __name__ == '__main__':\n"
         f"    complete(Results(Path({str(tmp_path / 'state')!r}), SIZES, ROW),"
         f" Counting(Path({str(notes)!r}), 60.0), 'test')\n"
     )
     (tmp_path / "run.py").write_text(script)
-    places = (Path(__file__).parent, CODE_ROOT)
+    places = (CODE_ROOT / "tests", CODE_ROOT)
     environment = {**os.environ, WORKERS: "2", "PYTHONPATH": os.pathsep.join(map(str, places))}
     process = subprocess.Popen([sys.executable, str(tmp_path / "run.py")], env=environment)
-    _until(lambda: len(list(notes.iterdir())) == 2)
+    until(lambda: len(list(notes.iterdir())) == 2)
     process.send_signal(signal.SIGKILL)
     process.wait()
     workers = {int(file.suffix[1:]) for file in notes.iterdir()}
     assert process.pid not in workers
-    _until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
-
-
-def _until(condition: object, seconds: float = 30.0) -> None:
-    assert callable(condition)
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))

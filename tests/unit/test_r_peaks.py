@@ -43,6 +43,7 @@ def test_moderate_noise() -> None:
 def test_each_peak_is_an_extremum_of_its_lead() -> None:
     for signal in (SIGNAL, -SIGNAL):
         found = find_r_peaks(signal)
+        assert len(found.samples) >= len(TRUE) - 2  # the ends may cut two
         lead = np.abs(signal[:, LEADS.index(found.lead)])
         for sample in found.samples:
             assert lead[sample] == lead[max(sample - 8, 0) : sample + 9].max()
