@@ -10,7 +10,7 @@ from checkout import Checkout
 from command_line import call
 from miniature import git
 
-from flows.release.manifest import differences
+from flows.release.manifest import differences, write_manifest
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +65,17 @@ def test_a_release_is_made_again_to_the_same_bytes_and_a_changed_byte_is_named(r
         assert audit(released) == (1, "Release v1: different (model.pt is changed)")
     finally:
         model.write_bytes(content)
+
+
+def test_an_unsigned_copy_with_better_metrics_is_different(released: Checkout, tmp_path: Path) -> None:
+    folder = shutil.copytree(released.path / "releases" / "v1", tmp_path / "v1")
+    (folder / "manifest.sig").unlink()
+    metrics = (folder / "metrics.json").read_text()
+    (folder / "metrics.json").write_text(metrics.replace("0.", "0.9", 1))
+    write_manifest(folder)
+    done = released.veribeat("audit", str(folder), "--quick", check=False)
+    assert done.returncode == 1
+    assert "metrics.json is not the out/calibrate-baseline/metrics.json that dvc.lock" in done.stdout
 
 
 def test_two_releases_are_compared(released: Checkout) -> None:
