@@ -107,6 +107,17 @@ def test_mistakes_are_one_sentence(
     assert [folder.name for folder in (released.path / "releases").iterdir()] == ["v1"]
 
 
+def test_versions_of_the_run_that_trained_it_are_in_a_release(done: Checkout) -> None:
+    """Made by a process with the pinned ones, after a run with `--any-versions`."""
+    (file,) = done.path.glob("runs/*/run.json")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"other_versions": ["torch 1 instead of 2"]}))
+    done.veribeat("release", "v1", "--reason", "none")
+    provenance = json.loads((done.path / "releases" / "v1" / "provenance.json").read_text())
+    assert provenance["versions_differ"] == ["torch 1 instead of 2"]
+    assert provenance["versions_unrecorded"] == []
+    assert "torch 1 instead of 2" in (done.path / "releases" / "v1" / "model_card.md").read_text()
+
+
 def test_what_is_not_up_to_date_is_not_released(done: Checkout) -> None:
     done.set_params("calibrate.step=0.25")
     refused = done.veribeat("release", "v1", "--reason", "none", check=False)
