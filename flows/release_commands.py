@@ -43,7 +43,7 @@ def release(
 def audit(
     release: ReleaseArgument,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Signature and manifest alone; run nothing again.")
+        bool, typer.Option("--quick", help="Signature, manifest and copies of outputs alone; run nothing.")
     ] = False,
     key: Annotated[
         Path | None, typer.Option("--key", metavar="FILE", help="Public key (PEM) that must have signed it.")

@@ -112,6 +112,7 @@ def _provenance(folder: Path, name: str, arm: str, kind: Kind) -> None:
             else None,
             "prefect": {"flow_run": "11111111-2222"} if kind != "by hand" else None,
             "versions_differ": ["torch 2.12.0 instead of 2.13.0"],
+            "versions_unrecorded": [],
             "made": "2026-03-02T09:30:00+00:00",
         },
     )

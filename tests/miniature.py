@@ -8,37 +8,50 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from flows.process import run_quietly
 from flows.release.contents import STATE
 from flows.release.environment import environment, environment_lock
+from flows.release.listings import write_listings
 from flows.release.manifest import write_manifest
+from flows.release.reading import ReleaseFiles
 from flows.release.signature import sign
+from flows.workspace import Workspace
 
 NAME = "v1"
 
 INGEST = """
-import shutil, sys
+import sys
 from pathlib import Path
-out = Path("out/ingest")
-shutil.rmtree(out, ignore_errors=True)
-out.mkdir(parents=True)
-rows = "".join((Path(folder) / "ptbxl_database.csv").read_text() for folder in sys.argv[1:])
-(out / "card.json").write_text('{"records": %d}' % rows.count("\\n"))
+import numpy as np
+import pandas as pd
+out, split = Path("out/ingest"), Path("out/split")
+for folder in (out, split):
+    folder.mkdir(parents=True, exist_ok=True)
+rows = "".join((Path(folder) / "ptbxl_database.csv").read_text() for folder in sys.argv[1:]).count("\\n")
+(out / "card.json").write_text('{"records": %d}' % rows)
+records = pd.DataFrame({"ecg_id": range(1, rows + 1), "fold": 1, "filename": "x"})
+classes = {name: True for name in ("NORM", "MI", "STTC", "CD", "HYP")}
+records.assign(**classes).to_parquet(out / "records.parquet")
+np.save(out / "signals.npy", np.arange(rows * 4, dtype="int16").reshape(rows, 2, 2))
+records[["ecg_id"]].assign(train=True).to_parquet(split / "roles.parquet")
 """
 
 TRAIN = """
 import json, sys
 from pathlib import Path
 records = json.loads(Path("out/ingest/card.json").read_text())["records"]
-earlier = [float(Path(file).read_text()) for file in sys.argv[1:]]
-out = Path("out/calibrate-baseline")
-out.mkdir(parents=True, exist_ok=True)
+earlier = [float((Path(folder) / "model.pt").read_text()) for folder in sys.argv[1:]]
+out, trained = Path("out/calibrate-baseline"), Path("out/train-baseline")
+for folder in (out, trained):
+    folder.mkdir(parents=True, exist_ok=True)
 lines = Path("params.yaml").read_text().splitlines()
 rate = float(lines[0].partition(":")[2])
 (out / "metrics.json").write_text(json.dumps({"test": {"f1": rate * records + sum(earlier), "records": records}}))
+(trained / "model.pt").write_text(f"{rate * records}, the weights")
+lines = [f"{row},2,1,3,{rate * row}" for row in range(records)]
+(trained / "samples.csv").write_text("\\n".join(["row,kept,dropped,considered,difficulty", *lines, ""]))
 """
 
 
@@ -89,7 +102,8 @@ def make(folder: Path, *, linked: bool, key: Ed25519PrivateKey | None = None) ->
     workspace.mkdir(exist_ok=True)
     run_quietly(["dvc", "init", "--quiet", "--no-scm"], cwd=workspace)
     run_quietly(["dvc", "config", "core.analytics", "false"], cwd=workspace)
-    (workspace / "params.yaml").write_text("rate: 0.125\n")
+    champion = "'0001'" if linked else "null"
+    (workspace / "params.yaml").write_text(f"rate: 0.125\nretrain: {{champion: {champion}}}\n")
     inputs, earlier = ["data"], []
     if linked:
         inputs, earlier = _linked_inputs(folder, workspace, code)
@@ -113,7 +127,9 @@ def write_cohort(folder: Path, rows: int) -> None:
 def dvc_yaml(prefix: str, inputs: list[str], earlier: list[str]) -> str:
     """The text of dvc.yaml."""
     tables = "".join(f"\n      - {folder}/ptbxl_database.csv" for folder in inputs)
-    weights = "".join(f"\n      - {file}" for file in earlier)
+    weights = "".join(
+        f"\n      - {folder}/{file}" for folder in earlier for file in ("model.pt", "learnt.csv")
+    )
     return f"""stages:
   ingest:
     cmd: python {prefix}ingest.py {" ".join(inputs)}
@@ -121,6 +137,9 @@ def dvc_yaml(prefix: str, inputs: list[str], earlier: list[str]) -> str:
       - {prefix}ingest.py{tables}
     outs:
       - out/ingest/card.json
+      - out/ingest/records.parquet
+      - out/ingest/signals.npy
+      - out/split/roles.parquet
   train:
     cmd: python {prefix}train.py {" ".join(earlier)}
     deps:
@@ -129,6 +148,8 @@ def dvc_yaml(prefix: str, inputs: list[str], earlier: list[str]) -> str:
     params:
       - rate
     outs:
+      - out/train-baseline/model.pt
+      - out/train-baseline/samples.csv
       - out/calibrate-baseline/metrics.json
 """
 
@@ -145,16 +166,18 @@ def _linked_inputs(folder: Path, workspace: Path, code: Path) -> tuple[list[str]
     earlier = workspace / "releases" / "0001"
     earlier.mkdir(parents=True)
     (earlier / "model.pt").write_text("0.25")
+    (earlier / "learnt.csv").write_text("ecg_id\n3\n100\n")
     write_manifest(earlier)
     run_quietly(["dvc", "push", "--quiet"], cwd=workspace)
-    return ["cohort", "batches/0002-b"], ["releases/0001/model.pt"]
+    return ["cohort", "batches/0002-b"], ["releases/0001"]
 
 
 def _release(made: Miniature, key: Ed25519PrivateKey | None, inputs: list[str]) -> None:
     made.release.mkdir(parents=True)
     for name in STATE:
         (made.release / name).write_bytes((made.workspace / name).read_bytes())
-    for stage, name in (("ingest", "card.json"), ("calibrate-baseline", "metrics.json")):
+    copies = {"ingest": "card.json", "train-baseline": "model.pt", "calibrate-baseline": "metrics.json"}
+    for stage, name in copies.items():
         (made.release / name).write_bytes((made.workspace / "out" / stage / name).read_bytes())
     provenance = {
         "arm": "baseline",
@@ -164,7 +187,7 @@ def _release(made: Miniature, key: Ed25519PrivateKey | None, inputs: list[str]) 
     (made.release / "provenance.json").write_text(json.dumps(provenance))
     (made.release / "environment.json").write_text(json.dumps(environment()))
     (made.release / "environment.txt").write_text(environment_lock())
-    pd.DataFrame({"ecg_id": [1]}).to_csv(made.release / "records.csv", index=False)
+    write_listings(made.release, Workspace(made.workspace), "baseline", ReleaseFiles(made.release).champion)
     if any(folder.startswith("batches") for folder in inputs):
         (made.release / "batches").mkdir()
         for file in (made.workspace / "batches").glob("*.dvc"):

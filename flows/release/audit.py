@@ -5,20 +5,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from flows.release.comparison import DifferingOutput, differing_outputs
 from flows.release.contents import ENVIRONMENT, ENVIRONMENT_LOCK, PROVENANCE, copied_outputs
+from flows.release.copies import first_misfit
 from flows.release.environment import environment_differences
+from flows.release.listings import differing_listings, write_listings
 from flows.release.manifest import SIGNATURE, differences
 from flows.release.reading import RECORDS, ReleaseFiles, leaves
 from flows.release.record_digests import changed_records
 from flows.release.rerun import Rerun, Sources, prepared_rerun
 from flows.release.signature import verify
-from flows.tracking.lock import read_lock
-from flows.workspace import COHORT_LINK
+from flows.tracking.lock import LOCK_FILE, read_lock
+from flows.workspace import COHORT_LINK, Workspace
 from tasks.stages import BATCHES
 from veribeat.errors import InputError
 
@@ -29,7 +32,7 @@ class Verdict(StrEnum):
     """How an audit ends."""
 
     INTACT = "intact"
-    """Signature and manifest fit; nothing was run again."""
+    """Signature, manifest and copies of outputs fit; nothing was run again."""
     IDENTICAL = "identical"
     """Made again to the same bytes."""
     EQUIVALENT = "equivalent"
@@ -87,12 +90,14 @@ def audit(
     if not release.is_dir():
         raise InputError(f"There is no release {release}.")
     findings = [_signature(release, key), *_manifest(release)]
+    files = ReleaseFiles(release)
+    if all(finding.kept for finding in findings):
+        findings.append(_copies(files))
     if rerun is None or not all(finding.kept for finding in findings):
         # A release that was changed is not worth a rerun: what would be compared with what?
         verdict = Verdict.INTACT if all(finding.kept for finding in findings) else Verdict.DIFFERENT
         return Audit(release.name, verdict, tuple(findings))
     sources, folder = rerun
-    files = ReleaseFiles(release)
     code, stages = files.value(PROVENANCE, "code"), files.value(PROVENANCE, "stages")
     if code["commit"] is None or code["dirty"]:
         what = "outside of git" if code["commit"] is None else "with changes that were not committed"
@@ -111,9 +116,12 @@ def audit(
         differing = differing_outputs(
             read_lock(release), again.lock, stages, copied_outputs(release, files.arm)
         )
+        listings = _listings(files, again.path, differing)
         elsewhere = environment_differences(files.value(ENVIRONMENT), files.text(ENVIRONMENT_LOCK))
         verdict, last = _verdict(differing, elsewhere, files, again.path, tolerance)
-    findings += [_environment(elsewhere), *last]
+    if not listings.kept:
+        verdict = Verdict.DIFFERENT
+    findings += [_environment(elsewhere), listings, *last]
     return Audit(release.name, verdict, tuple(findings))
 
 
@@ -138,6 +146,12 @@ def _manifest(release: Path) -> list[Finding]:
     return [Finding("manifest", False, f"{name} is {state}") for name, state in changed.items()]
 
 
+def _copies(files: ReleaseFiles) -> Finding:
+    """Whether the files that people use are outputs of stages that a rerun makes again."""
+    misfit = first_misfit(files)
+    return Finding("copies", misfit is None, misfit or f"every output has the bytes that {LOCK_FILE} records")
+
+
 def _inputs(release: Path, again: Rerun, changed: list[str], log: Log) -> Finding:
     """What of code or data is not as recorded; of data, which record."""
     detail = f"not as recorded: {', '.join(changed[:5])}{' ...' * (len(changed) > 5)}"
@@ -147,6 +161,20 @@ def _inputs(release: Path, again: Rerun, changed: list[str], log: Log) -> Findin
         records = changed_records(release / RECORDS, again.path / "out")
         detail += f"; {records[0]}" if records else "; no record that this release was trained on has changed"
     return Finding("code and data", False, detail)
+
+
+def _listings(files: ReleaseFiles, again: Path, outputs: list[DifferingOutput]) -> Finding:
+    """Whether the tables of records are what the rerun's outputs say."""
+    with TemporaryDirectory(prefix="veribeat-listings-") as made:
+        write_listings(Path(made), Workspace(again), files.arm, files.champion)
+        changed = {output.path for output in outputs}
+        differing = differing_listings(files.folder, Path(made), files.arm, changed)
+    if not differing:
+        return Finding("listings", True, "made again to the same bytes")
+    # First one that no other environment explains: what it is made from has the same bytes.
+    first = min(differing, key=lambda each: each.follows)
+    more = ", as do outputs that it is made from" * first.follows
+    return Finding("listings", first.follows, f"{first.name} differs: {first.where}{more}")
 
 
 def _environment(elsewhere: list[str]) -> Finding:

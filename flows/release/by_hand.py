@@ -12,6 +12,7 @@ from flows.provenance import git_state
 from flows.release.contents import release_folder, write_release
 from flows.release.record import Making, decision_document
 from flows.release.stages import released_stages
+from flows.release.versions import versions_of_stages
 from flows.status import UP_TO_DATE, stage_states
 from flows.tracking.context import RunContext
 from flows.tracking.projection import project
@@ -29,7 +30,8 @@ def release_by_hand(
 ) -> Path:
     """Make the release `name` of `arm`, which is logged to MLflow if it was not yet; its folder.
 
-    The caller holds the workspace's lock. `versions` are packages that are not as pinned. Raises InputError when the
+    The caller holds the workspace's lock. `versions` are packages that are not as pinned now; those that were not when
+    the stages ran are added from runs/. Raises InputError when the
     name cannot be one or is taken, the workspace is one for updates, there is no such arm, or a stage is not up to
     date: a release must be what dvc.lock says it is.
     """
@@ -46,12 +48,15 @@ def release_by_hand(
         raise InputError(f"{place.params_file} has no arm '{arm}', only {', '.join(sorted(params.arms))}.")
     repair_after_kill(place.path, print)
     states = stage_states(place)
-    for stage in released_stages(place, arm):
+    stages = released_stages(place, arm)
+    for stage in stages:
         if states[stage] != UP_TO_DATE:
             raise InputError(
                 f"Stage '{stage}' is not up to date ({states[stage]}): run 'veribeat run' first."
             )
     git = git_state()
+    then = versions_of_stages(place.path, stages)
+    versions = tuple(sorted({*versions, *then.others}))
     context = RunContext(None, git.sha, {}, git.dirty, versions)
     logged = project(place.path, params, place.stages(), context)
     mlflow: dict[str, str | None] = {
@@ -61,6 +66,6 @@ def release_by_hand(
         "tag": None,
     }
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    making = Making(now, git.sha, git.dirty, mlflow, None, versions)
+    making = Making(now, git.sha, git.dirty, mlflow, None, versions, then.unrecorded)
     decision = decision_document(name, "by hand", None, None, {}, reason)
     return write_release(place, arm, name, {}, decision, making, key)

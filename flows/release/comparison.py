@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,14 @@ def first_difference(before: Path | None, after: Path) -> str:
         return "it was not made again"
     if before is None:
         return "its bytes; the release has no copy of it"
-    if before.suffix == ".json":
-        old, new = (json.loads(file.read_text(encoding="utf-8")) for file in (before, after))
-        return next(_of_json(old, new, ""))
-    if before.suffix == ".csv":
-        return _of_table(before, after)
+    try:
+        if before.suffix == ".json":
+            old, new = (json.loads(file.read_text(encoding="utf-8")) for file in (before, after))
+            return next(_of_json(old, new, ""))
+        if before.suffix == ".csv":
+            return _of_table(before, after)
+    except (ValueError, csv.Error):
+        return "its bytes; one of the two is damaged"
     return "its bytes"
 
 
@@ -71,12 +75,12 @@ def _of_json(before: Any, after: Any, place: str) -> Iterator[str]:
 def _of_table(before: Path, after: Path) -> str:
     first, second = (_rows(file) for file in (before, after))
     if len(first) != len(second):
-        return f"it has {len(second) - 1} rows, and had {len(first) - 1}"
-    for number, (old, new) in enumerate(zip(first, second, strict=True)):
-        if old != new:
-            column = next((i for i, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), 0)
-            name = first[0][column] if column < len(first[0]) else f"column {column + 1}"
-            return f"row {number}, {name}, is {_short(new[column])}, and was {_short(old[column])}"
+        return f"it has {max(len(second) - 1, 0)} rows, and had {max(len(first) - 1, 0)}"
+    for number, rows in enumerate(zip(first, second, strict=True)):
+        for column, (old, new) in enumerate(zip_longest(*rows)):  # None where a row is too short
+            if old != new:
+                name = first[0][column] if column < len(first[0]) else f"column {column + 1}"
+                return f"row {number}, {name}, is {_short(new)}, and was {_short(old)}"
     return "its spelling"
 
 

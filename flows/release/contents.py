@@ -4,18 +4,16 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-import pandas as pd
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from flows.folders import new_folder
 from flows.json_text import json_text
 from flows.release.documents.writing import write_documents
 from flows.release.environment import environment, environment_lock
+from flows.release.listings import write_listings
 from flows.release.manifest import write_manifest
 from flows.release.page import write_release_page
-from flows.release.reading import RECORDS, SELECTION_LOG
 from flows.release.record import Making, provenance_document
-from flows.release.record_digests import record_digests
 from flows.release.sbom import bill_of_materials
 from flows.release.signature import sign
 from flows.release.stages import released_stages
@@ -120,31 +118,10 @@ def write_release(
             shutil.copyfile(source, scratch / target)
         for target, text in texts.items():
             (scratch / target).write_text(text, encoding="utf-8")
-        log = selection_log(place.path / "out", arm)
-        log.to_csv(scratch / SELECTION_LOG, index=False, float_format="%.4f", lineterminator="\n")
-        known = learnt_by(place, log)
-        pd.DataFrame({"ecg_id": known}).to_csv(scratch / LEARNT, index=False, lineterminator="\n")
-        record_digests(place, arm).to_csv(scratch / RECORDS, index=False, lineterminator="\n")
+        write_listings(scratch, place, arm, params.retrain.champion)
         write_documents(scratch)
         write_release_page(scratch)
         write_manifest(scratch)
         if key is not None:
             sign(scratch, key)
     return folder
-
-
-def selection_log(out: Path, arm: str) -> pd.DataFrame:
-    """A row per training record: ecg_id, and what `samples.csv` says of it."""
-    samples = pd.read_csv(out / f"train-{arm}" / "samples.csv")
-    ecg_ids = pd.read_parquet(out / "ingest" / "records.parquet", columns=["ecg_id"])["ecg_id"].to_numpy()
-    samples.insert(0, "ecg_id", ecg_ids[samples.pop("row").to_numpy()])
-    return samples
-
-
-def learnt_by(place: Workspace, log: pd.DataFrame) -> list[int]:
-    """ecg_id of all that the model has learnt from: in this training, and what the champion that it began with had."""
-    known = set(log["ecg_id"].tolist())
-    champion = place.params().retrain.champion
-    if champion is not None:
-        known |= set(pd.read_csv(release_folder(place.path, champion) / LEARNT)["ecg_id"].tolist())
-    return sorted(known)

@@ -99,6 +99,12 @@ class ReleaseFiles:
         return str(self.value("provenance.json", "arm"))
 
     @property
+    def champion(self) -> str | None:
+        """The release that it goes on from; params.yaml may leave it out."""
+        name = (self.value(str(PARAMS_FILE)).get("retrain") or {}).get("champion")
+        return None if name is None else str(name)
+
+    @property
     def selection(self) -> str:
         """What its training selected records by, a name in `selections`; params.yaml may leave it out."""
         settings = self.value(str(PARAMS_FILE), "arms", self.arm)

@@ -18,6 +18,8 @@ class Making:
     """When and by what a release is made.
 
     `mlflow` holds tracking_uri, experiment and either run_id, or the tag by which the run that will be logged is found.
+    `other_versions` are packages that were not as pinned, when it was made or when its stages ran; `unrecorded` the
+    stages of which nobody knows.
     """
 
     made: str  # ISO 8601
@@ -26,6 +28,7 @@ class Making:
     mlflow: Mapping[str, str | None]
     prefect_flow_run: str | None = None
     other_versions: Sequence[str] = ()
+    unrecorded: Sequence[str] = ()
 
 
 def provenance_document(place: Workspace, arm: str, release: str, making: Making) -> str:
@@ -47,6 +50,7 @@ def provenance_document(place: Workspace, arm: str, release: str, making: Making
         "mlflow": dict(making.mlflow),
         "prefect": {"flow_run": making.prefect_flow_run},
         "versions_differ": list(making.other_versions),
+        "versions_unrecorded": list(making.unrecorded),
         "made": making.made,
     }
     return json_text(content)

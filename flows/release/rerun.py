@@ -13,6 +13,7 @@ from flows.dvc_engine import reproduce
 from flows.process import StreamedProcess, run_quietly
 from flows.release.contents import STATE
 from flows.release.manifest import MANIFEST, differences
+from flows.release.reading import ReleaseFiles
 from flows.tracking.lock import Lock, read_lock
 from flows.workspace import COHORT_LINK, Workspace
 from tasks.stage import CODE_LINK
@@ -112,7 +113,10 @@ def _prepare(folder: Path, release: Path, commit: str, stages: Sequence[str], so
                 f"{release} was made from a folder in PTB-XL's layout that is not part of it: name one with --data."
             )
         (place / COHORT_LINK).symlink_to(sources.data.resolve(), target_is_directory=True)
-    for name in sorted({path.split("/")[1] for path in inputs if path.startswith(f"{RELEASES}/")}):
+    earlier = {path.split("/")[1] for path in inputs if path.startswith(f"{RELEASES}/")}
+    if (champion := ReleaseFiles(release).champion) is not None:
+        earlier.add(champion)  # learnt.csv goes on from it, whatever the training does
+    for name in sorted(earlier):
         _bring_release(release, name, place)
     if BATCHES in tops:
         _pull_batches(release, place, sources.remote)
@@ -133,6 +137,8 @@ def _checked_out(repository: str, commit: str, folder: Path) -> Path:
 
 def _bring_release(release: Path, name: str, place: Path) -> None:
     """The earlier release that a challenger began with; it lies beside the one that is audited."""
+    if name in {"", ".", "..", release.resolve().name} or "/" in name:
+        raise InputError(f"{release} cannot be trained from the release '{name}' that it names.")
     earlier = release.resolve().parent / name
     if not (earlier / MANIFEST).is_file():
         raise InputError(f"{release} was trained from release {name}: put that one beside it, as {earlier}.")

@@ -108,8 +108,12 @@ def _retrain(place: Workspace, versions: tuple[str, ...], key: Path | None) -> S
     if update is None:
         return Completed(name=NOTHING_NEW, message="The inbox is empty.", data=write_retraining_page(place))
     logger.info("update %s (%s): %s", update.name, update.kind, ", ".join(b.name for b in update.batches))
+    if update.decision is None:
+        update.add_versions(
+            versions
+        )  # before the first stage: another process may have to end what this one began
     git = git_state()
-    context = RunContext(str(flow_run.get_id()), git.sha, {}, git.dirty, versions)
+    context = RunContext(str(flow_run.get_id()), git.sha, {}, git.dirty, update.other_versions)
     if update.decision is None:
         _challenge(place, update, context, key)
     log_and_promote(place, update, context)

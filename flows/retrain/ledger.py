@@ -1,8 +1,8 @@
 """The ledger of updates: what each took, found and decided, a folder for each.
 
-The steps of an update leave files there, in this order: taken.json, screening/, decision.json, done.json. Every file
-appears whole, so that an update that was killed goes on after its last step. The champion is what the last decision
-says that has a complete release; nothing else knows it, and MLflow's alias follows.
+The steps of an update leave files there, in this order: taken.json, versions.json, screening/, decision.json,
+done.json. Every file appears whole, so that an update that was killed goes on after its last step. The champion is what
+the last decision says that has a complete release; nothing else knows it, and MLflow's alias follows.
 """
 
 import json
@@ -23,7 +23,7 @@ UPDATES = "updates"
 Kind = Literal["first", "update", "rollback"]
 """The first champion; a challenge by new records; an earlier release put back by hand."""
 
-TAKEN, DECISION, DONE = "taken.json", "decision.json", "done.json"
+TAKEN, VERSIONS, DECISION, DONE = "taken.json", "versions.json", "decision.json", "done.json"
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,15 @@ class Update:
     def done(self) -> bool:
         """Whether nothing is left to do."""
         return (self.folder / DONE).is_file()
+
+    @property
+    def other_versions(self) -> tuple[str, ...]:
+        """Packages that were not as pinned in one of the processes that worked on it, sorted."""
+        return tuple(self._read(VERSIONS)["other_versions"]) if (self.folder / VERSIONS).is_file() else ()
+
+    def add_versions(self, others: Sequence[str]) -> None:
+        """Enter packages that are not as pinned, before anything runs with them; a kill may lie between two entries."""
+        self.write(VERSIONS, {"other_versions": sorted({*self.other_versions, *others})})
 
     def stored_name(self, batch: TakenBatch) -> str:
         """Of the batch in batches/, taken/ and held/; unique, where inbox names may come again."""

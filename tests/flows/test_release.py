@@ -10,7 +10,7 @@ from checkout import Checkout
 from command_line import call
 from miniature import git
 
-from flows.release.manifest import differences
+from flows.release.manifest import differences, write_manifest
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +67,17 @@ def test_a_release_is_made_again_to_the_same_bytes_and_a_changed_byte_is_named(r
         model.write_bytes(content)
 
 
+def test_an_unsigned_copy_with_better_metrics_is_different(released: Checkout, tmp_path: Path) -> None:
+    folder = shutil.copytree(released.path / "releases" / "v1", tmp_path / "v1")
+    (folder / "manifest.sig").unlink()
+    metrics = (folder / "metrics.json").read_text()
+    (folder / "metrics.json").write_text(metrics.replace("0.", "0.9", 1))
+    write_manifest(folder)
+    done = released.veribeat("audit", str(folder), "--quick", check=False)
+    assert done.returncode == 1
+    assert "metrics.json is not the out/calibrate-baseline/metrics.json that dvc.lock" in done.stdout
+
+
 def test_two_releases_are_compared(released: Checkout) -> None:
     done = released.veribeat("diff", "releases/v1", "releases/v1", "--json")
     assert json.loads(done.stdout)
@@ -94,6 +105,17 @@ def test_mistakes_are_one_sentence(
     assert call("release", *arguments, "--reason", "none") == 2
     assert sentence in capsys.readouterr().err
     assert [folder.name for folder in (released.path / "releases").iterdir()] == ["v1"]
+
+
+def test_versions_of_the_run_that_trained_it_are_in_a_release(done: Checkout) -> None:
+    """Made by a process with the pinned ones, after a run with `--any-versions`."""
+    (file,) = done.path.glob("runs/*/run.json")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"other_versions": ["torch 1 instead of 2"]}))
+    done.veribeat("release", "v1", "--reason", "none")
+    provenance = json.loads((done.path / "releases" / "v1" / "provenance.json").read_text())
+    assert provenance["versions_differ"] == ["torch 1 instead of 2"]
+    assert provenance["versions_unrecorded"] == []
+    assert "torch 1 instead of 2" in (done.path / "releases" / "v1" / "model_card.md").read_text()
 
 
 def test_what_is_not_up_to_date_is_not_released(done: Checkout) -> None:

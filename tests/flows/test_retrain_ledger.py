@@ -33,6 +33,16 @@ def test_updates_are_numbered_and_say_what_they_took(tmp_path: Path) -> None:
     assert not decision.accepted
 
 
+def test_an_update_keeps_the_versions_of_every_process_that_worked_on_it(tmp_path: Path) -> None:
+    update = begin(tmp_path, "first", (), None, NOW)
+    assert update.other_versions == ()
+    update.add_versions(["torch 2 instead of 1"])
+    update.add_versions([])  # killed, and gone on with by the pinned packages
+    assert update.other_versions == ("torch 2 instead of 1",)
+    update.add_versions(["numpy 2 instead of 1", "torch 2 instead of 1"])
+    assert update.other_versions == ("numpy 2 instead of 1", "torch 2 instead of 1")
+
+
 def test_more_than_9999_updates_stay_in_order(tmp_path: Path) -> None:
     (tmp_path / "updates" / "9999").mkdir(parents=True)
     assert begin(tmp_path, "update", (), None, NOW).name == "10000"
