@@ -19,7 +19,6 @@ from flows.release.signature import sign
 from flows.release.stages import released_stages
 from flows.tracking.lock import LOCK_FILE
 from flows.workspace import Workspace
-from tasks.file_names import LEARNT
 from tasks.params.reading import PARAMS_FILE
 from tasks.stages import BATCHES, RELEASES
 
