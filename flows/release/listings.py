@@ -13,8 +13,8 @@ from flows.release.comparison import first_difference
 from flows.release.reading import RECORDS, SELECTION_LOG
 from flows.release.record_digests import record_digests
 from flows.workspace import Workspace
+from tasks.file_names import LEARNT
 from tasks.stages import RELEASES
-from tasks.train import LEARNT
 from veribeat.errors import InputError
 
 
