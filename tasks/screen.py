@@ -1,7 +1,8 @@
 """What a batch of new records is worth: which may be used, and whether they differ from those learnt from.
 
 A process of its own, outside of DVC: `python -m tasks.screen BATCH OUT CHAMPION PARENT` in a workspace writes
-accepted.csv, quarantine.csv, drift.csv and screening.json into the empty folder OUT; `flows.retrain` runs it.
+accepted.csv, quarantine.csv, drift.csv and screening.json into the empty folder OUT; `flows.retrain` runs it. Exit code
+3 is for a batch that cannot be used; 2, as of every stage, for other bad input.
 """
 
 import csv
@@ -24,12 +25,14 @@ from tasks.params.reading import read_section
 from tasks.params.retrain import DriftParams
 from tasks.params.train import ComputeParams
 from tasks.parent import end_with
+from tasks.refused_batch import EXIT_BATCH_REFUSED, BatchRefused
 from tasks.stage import OUT, run, write_json
 from tasks.train import LEARNT
 from veribeat.conventions import SUPERCLASSES
 from veribeat.data.quarantine import Quarantined, Reason
 from veribeat.drift.batch import DriftSettings, judge_batch
 from veribeat.drift.features import signal_features
+from veribeat.errors import InputError
 from veribeat.signal.device_shift import shifted_devices, signal_levels
 from veribeat.signal.screening import Screening
 from veribeat.signal.stored_units import from_units
@@ -106,11 +109,15 @@ def screen(
       makes of them, against those of validation (`veribeat.drift`);
     - screening.json: counts.
 
-    Raises InputError when the batch's tables cannot be read, or no record can.
+    Raises BatchRefused when the batch's tables cannot be read, or no record can; InputError when there is too little to
+    compare it with.
     """
     with tempfile.TemporaryDirectory(dir=out) as scratch:
         read = Path(scratch)
-        ingest(batch, read, ingest_params.model_copy(update={"max_quarantined": 1.0}))
+        try:
+            ingest(batch, read, ingest_params.model_copy(update={"max_quarantined": 1.0}))
+        except InputError as error:
+            raise BatchRefused(str(error)) from error
         came = Records.read(read)
         with (read / "quarantine.csv").open(encoding="utf-8", newline="") as file:
             unreadable = list(csv.DictReader(file))
@@ -237,7 +244,11 @@ def main() -> None:
     make_deterministic(read_section(ComputeParams, "compute").threads)
     drift = read_section(DriftParams, "retrain", "drift")
     reference = Reference.read(OUT, champion, drift)
-    screen(batch, reference, out, read_section(IngestParams, "ingest"), drift)
+    try:
+        screen(batch, reference, out, read_section(IngestParams, "ingest"), drift)
+    except BatchRefused as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(EXIT_BATCH_REFUSED)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flows.folders import new_folder
 from flows.retrain.ledger import TakenBatch
+from tasks.refused_batch import BatchRefused
 from tasks.stage import digest
 from tasks.stages import PTBXL_FILES
 from veribeat.errors import InputError
@@ -37,12 +38,12 @@ def digest_of(batch: Path) -> str:
 
 
 def check_is_batch(batch: Path) -> None:
-    """Raise InputError unless the folder is laid out as PTB-XL is, under a name that params.yaml can hold."""
+    """Raise BatchRefused unless the folder is laid out as PTB-XL is, under a name that params.yaml can hold."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", batch.name):
-        raise InputError("a batch's name may have letters, digits, '.', '_' and '-' only: rename it")
+        raise BatchRefused("a batch's name may have letters, digits, '.', '_' and '-' only: rename it")
     for file in PTBXL_FILES:
         if not (batch / file).exists():
-            raise InputError(f"it has no {file}, so it is no folder in PTB-XL's layout")
+            raise BatchRefused(f"it has no {file}, so it is no folder in PTB-XL's layout")
 
 
 def located(workspace: Path, batch: TakenBatch) -> Path:

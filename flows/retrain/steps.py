@@ -20,6 +20,7 @@ from flows.release.record import Making, decision_document
 from flows.retrain import cohort, inbox
 from flows.retrain.ledger import DONE, Decision, TakenBatch, Update, begin, champion_of, learnt_in, updates
 from flows.workspace import Workspace
+from tasks.refused_batch import EXIT_BATCH_REFUSED, BatchRefused
 from tasks.stage import EXIT_INPUT_ERROR
 from veribeat.errors import InputError
 
@@ -47,7 +48,10 @@ def next_update(place: Workspace, began: str) -> Update | None:
 
 
 def screen(place: Workspace, update: Update, batch: TakenBatch, log: Log) -> str | None:
-    """Find out which records of a batch may be used; why none of it is, or None."""
+    """Find out which records of a batch may be used; why none of it is, or None.
+
+    Raises InputError for what is no fault of the batch, such as another environment than the workspace's.
+    """
     out = update.folder / SCREENING / update.stored_name(batch)
     folder = inbox.located(place.path, batch)
     earlier = learnt_in(place.path, batch.digest, cohort.batches_of(place, str(update.champion)))
@@ -59,7 +63,7 @@ def screen(place: Workspace, update: Update, batch: TakenBatch, log: Log) -> str
             champion = release_folder(place.path, str(update.champion))
             with new_folder(out) as scratch:
                 _run_screen(place, folder, scratch, champion, log)
-    except InputError as error:
+    except BatchRefused as error:
         return f"{batch.name}: {error}"
     found = json.loads((out / "screening.json").read_text(encoding="utf-8"))
     share, most = 1 - found["accepted"] / found["records"], place.params().retrain.most_quarantined
@@ -80,6 +84,8 @@ def _run_screen(place: Workspace, batch: Path, out: Path, champion: Path, log: L
             log(line)
         if line.startswith(_ERROR):
             sentence = line.removeprefix(_ERROR)
+    if process.returncode == EXIT_BATCH_REFUSED and sentence:
+        raise BatchRefused(sentence)
     if process.returncode == EXIT_INPUT_ERROR and sentence:
         raise InputError(sentence)
     if process.returncode:

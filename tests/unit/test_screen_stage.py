@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,8 @@ from tasks.params.document import read_params
 from tasks.params.ingest import IngestParams
 from tasks.params.retrain import DriftParams
 from tasks.params.simulate import SimulateParams
-from tasks.screen import Reference, screen
+from tasks.refused_batch import EXIT_BATCH_REFUSED, BatchRefused
+from tasks.screen import Reference, main, screen
 from tasks.simulate import simulate
 from tasks.stage import CODE_ROOT
 from veribeat.conventions import SUPERCLASSES
@@ -198,9 +200,31 @@ def test_a_folder_that_is_no_batch_is_one_sentence(made: Screened, tmp_path: Pat
     drift = read_params(CODE_ROOT / "params.yaml").retrain.drift
     (tmp_path / "none").mkdir()
     (tmp_path / "out").mkdir()
-    with pytest.raises(InputError, match=r"ptbxl_database\.csv does not exist"):
+    with pytest.raises(BatchRefused, match=r"ptbxl_database\.csv does not exist"):
         screen(tmp_path / "none", made.reference(small(drift)), tmp_path / "out", INGEST, small(drift))
     assert not any((tmp_path / "out").iterdir())
+
+
+def test_a_batch_that_is_refused_has_an_exit_code_of_its_own(
+    made: Screened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("none", "out"):
+        (tmp_path / name).mkdir()
+    arguments = [tmp_path / "none", tmp_path / "out", made.champion, os.getppid()]
+    monkeypatch.chdir(CODE_ROOT)
+    monkeypatch.setattr(sys, "argv", ["screen", *map(str, arguments)])
+    monkeypatch.setattr("tasks.screen.OUT", made.stages)
+    monkeypatch.setattr("tasks.screen.make_deterministic", lambda threads: None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == EXIT_BATCH_REFUSED == 3
+    assert "error: " in capsys.readouterr().err
+    monkeypatch.setattr(
+        sys, "argv", ["screen", *map(str, [made.batch, tmp_path / "out", tmp_path, os.getppid()])]
+    )
+    (tmp_path / "learnt.csv").write_text("ecg_id\n")
+    with pytest.raises(InputError):  # no champion there
+        main()
 
 
 def test_it_ends_with_the_flow_that_started_it(tmp_path: Path) -> None:

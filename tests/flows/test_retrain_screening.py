@@ -1,0 +1,60 @@
+"""What of a screening puts a batch away, and what stops the update: without a training."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from bad_records import write_good_folder
+from bare_updates import NOW
+
+from flows.process import StreamedProcess
+from flows.retrain import steps
+from flows.retrain.ledger import Update
+from flows.workspace import Workspace
+from veribeat.errors import InputError
+
+
+def begun(study: Workspace, *names: str) -> Update:
+    """An update with batches of these names, each of six records of its own."""
+    study.set_params([f"retrain.batches={len(names)}"])
+    for number, name in enumerate(names, start=1):
+        write_good_folder(study.path / "inbox" / name, 6 + number)
+    update = steps.next_update(study, NOW)
+    assert update is not None
+    assert [batch.name for batch in update.batches] == sorted(names)
+    return update
+
+
+def test_another_code_folder_stops_the_update_and_refuses_no_batch(study: Workspace, tmp_path: Path) -> None:
+    update = begun(study, "a")
+    (tmp_path / "elsewhere").mkdir()
+    (study.path / "code").unlink()
+    (study.path / "code").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="This workspace records the code in"):
+        steps.screen(study, update, update.batches[0], print)
+    assert (study.path / "inbox" / "a").is_dir()
+    assert update.decision is None
+
+
+@pytest.mark.parametrize(("code", "refused"), [(3, True), (2, False)])
+def test_the_exit_code_tells_a_refused_batch_from_other_bad_input(
+    study: Workspace, monkeypatch: pytest.MonkeyPatch, code: int, refused: bool
+) -> None:
+    def lines(process: StreamedProcess) -> list[str]:
+        process.returncode = code
+        return ["error: it is so."]
+
+    monkeypatch.setattr(StreamedProcess, "lines", lines)
+    update = begun(study, "a")
+    if refused:
+        assert steps.screen(study, update, update.batches[0], print) == "a: it is so."
+    else:
+        with pytest.raises(InputError, match=r"^it is so\.$"):
+            steps.screen(study, update, update.batches[0], print)
+
+
+def test_what_is_no_batch_is_refused(study: Workspace) -> None:
+    update = begun(study, "a")
+    shutil.rmtree(study.path / "inbox" / "a" / "records100")
+    reason = steps.screen(study, update, update.batches[0], print)
+    assert reason == "a: it has no records100, so it is no folder in PTB-XL's layout"
