@@ -144,6 +144,35 @@ def test_a_rollback_is_in_the_ledger_and_in_the_registry(logged: Workspace) -> N
     assert versions(logged) == ["0001", "0002"]
 
 
+def test_a_store_that_has_never_seen_the_champion_gets_it_from_the_release(
+    logged: Workspace, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = updates(logged.path)
+    registry.promote(logged, "0001", registry.log_update(logged, first, CONTEXT))
+    shutil.copytree(store, tmp_path / "other")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'other' / 'mlflow.db'}")
+    monkeypatch.chdir(tmp_path)  # where such a store keeps its files
+    assert registry.served(logged) is None
+    refused = decided(logged.path, Decision(None, ("worse",), ("b",)), TakenBatch("b", "d"))
+    for _ in range(2):
+        run_id = registry.log_update(logged, refused, CONTEXT)
+        registry.promote(logged, "0001", run_id)
+        assert (registry.served(logged), versions(logged)) == ("0001", ["0001"])
+    client = registry._store(logged).client
+    (version,) = client.search_model_versions(f"name = '{registry.model_name(logged)}'")
+    assert version.run_id == run_id
+    roll_back(logged, "0002", "alarms", NOW)
+    assert (registry.served(logged), versions(logged)) == ("0002", ["0001", "0002"])
+
+
+def test_any_name_of_a_workspace_makes_a_model_name(logged: Workspace) -> None:
+    odd = Workspace.at(logged.path.rename(logged.path.with_name("bob's study: 1")))
+    assert registry.model_name(odd) == "veribeat-bob_s study_ 1"
+    (first,) = updates(odd.path)
+    registry.promote(odd, "0001", registry.log_update(odd, first, CONTEXT))
+    assert registry.served(odd) == "0001"
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
