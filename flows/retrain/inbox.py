@@ -2,10 +2,11 @@
 
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from flows.folders import new_folder
-from flows.retrain.ledger import TakenBatch
+from flows.retrain.ledger import TakenBatch, Update
 from tasks.refused_batch import BatchRefused
 from tasks.stage import digest
 from tasks.stages import PTBXL_FILES
@@ -32,9 +33,24 @@ def names_in(workspace: Path, where: str) -> list[str]:
 
 
 def digest_of(batch: Path) -> str:
-    """Stands for the names and bytes of all files of a batch; a file instead of a folder has one, too."""
-    files = sorted(path for path in batch.rglob("*") if path.is_file()) if batch.is_dir() else [batch]
+    """Stands for the names and bytes of all files of a batch; a file instead of a folder has one, too.
+
+    What links lead to counts: records100 may be one.
+    """
+    files = sorted(_files(batch, ())) if batch.is_dir() else [batch]
     return digest("\n".join(file.relative_to(batch).as_posix() for file in files), *files)
+
+
+def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+    """Of a folder and those below; `above` are the real folders on the way, so that links in a circle end."""
+    real = folder.resolve()
+    if real in above:
+        return
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from _files(path, (*above, real))
+        elif path.is_file():
+            yield path
 
 
 def check_is_batch(batch: Path) -> None:
@@ -51,6 +67,16 @@ def located(workspace: Path, batch: TakenBatch) -> Path:
     folder = workspace / INBOX / batch.name
     if not folder.exists():
         raise InputError(f"{folder} has gone since an update began with it: bring it back, then run again.")
+    return folder
+
+
+def unchanged(workspace: Path, update: Update, batch: TakenBatch) -> Path:
+    """The batch in the inbox; InputError where it is no longer what the update began with."""
+    folder = located(workspace, batch)
+    if digest_of(folder) != batch.digest:
+        raise InputError(
+            f"{folder} has changed since update {update.name} began with it: put it back as it was, then run again."
+        )
     return folder
 
 

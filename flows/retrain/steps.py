@@ -53,7 +53,7 @@ def screen(place: Workspace, update: Update, batch: TakenBatch, log: Log) -> str
     Raises InputError for what is no fault of the batch, such as another environment than the workspace's.
     """
     out = update.folder / SCREENING / update.stored_name(batch)
-    folder = inbox.located(place.path, batch)
+    folder = inbox.unchanged(place.path, update, batch)
     earlier = learnt_in(place.path, batch.digest, cohort.batches_of(place, str(update.champion)))
     if earlier is not None:
         return f"{batch.name} is the same, byte for byte, as a batch of update {earlier}"
@@ -101,7 +101,7 @@ def extend(place: Workspace, update: Update, batches: tuple[TakenBatch, ...]) ->
         place,
         {
             update.stored_name(batch): (
-                inbox.located(place.path, batch),
+                inbox.unchanged(place.path, update, batch),
                 update.folder / SCREENING / update.stored_name(batch) / "accepted.csv",
             )
             for batch in batches

@@ -137,6 +137,22 @@ def test_a_digest_stands_for_every_byte_and_every_name(workspace: Path) -> None:
     assert inbox.digest_of(original) == before  # whatever the folder's own name
 
 
+def test_a_digest_stands_for_what_links_lead_to(tmp_path: Path) -> None:
+    write_good_folder(tmp_path / "elsewhere")
+    batch = tmp_path / "batch"
+    shutil.copytree(tmp_path / "elsewhere", batch)
+    before = inbox.digest_of(batch)
+    shutil.rmtree(batch / "records100")
+    (batch / "records100").symlink_to(tmp_path / "elsewhere" / "records100")
+    assert inbox.digest_of(batch) == before
+    signals = next((tmp_path / "elsewhere" / "records100").rglob("*.dat"))
+    signals.write_bytes(b"0" * 24000)
+    after = inbox.digest_of(batch)
+    assert after != before
+    (batch / "records100" / "again").symlink_to(batch, target_is_directory=True)  # a circle
+    assert inbox.digest_of(batch) == after
+
+
 def test_a_batch_is_put_away_once(workspace: Path) -> None:
     batch = TakenBatch("b", "d")
     for _ in range(2):

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from bad_records import write_good_folder
+from bad_records import filename, write_good_folder
 from bare_updates import NOW
 
 from flows.process import StreamedProcess
@@ -53,8 +53,25 @@ def test_the_exit_code_tells_a_refused_batch_from_other_bad_input(
             steps.screen(study, update, update.batches[0], print)
 
 
-def test_what_is_no_batch_is_refused(study: Workspace) -> None:
+def test_a_batch_that_changed_meanwhile_is_neither_screened_nor_learnt_from(study: Workspace) -> None:
     update = begun(study, "a")
+    signals = study.path / "inbox" / "a" / f"{filename(1)}.dat"
+    original = signals.read_bytes()
+    signals.write_bytes(original[:-1] + b"\0")
+    words = "inbox/a has changed since update 0002 began with it: put it back as it was"
+    with pytest.raises(InputError, match=words):
+        steps.screen(study, update, update.batches[0], print)
+    with pytest.raises(InputError, match=words):
+        steps.extend(study, update, update.batches)
+    assert not (study.path / "batches").exists()
+    signals.write_bytes(original)
+    assert steps.inbox.unchanged(study.path, update, update.batches[0]) == study.path / "inbox" / "a"
+
+
+def test_what_is_no_batch_is_refused(study: Workspace) -> None:
+    write_good_folder(study.path / "inbox" / "a")
     shutil.rmtree(study.path / "inbox" / "a" / "records100")
+    update = steps.next_update(study, NOW)
+    assert update is not None
     reason = steps.screen(study, update, update.batches[0], print)
     assert reason == "a: it has no records100, so it is no folder in PTB-XL's layout"
