@@ -31,9 +31,11 @@ _step = task(persist_result=False, cache_policy=NO_CACHE)  # the ledger is the c
 
 
 @_step
-def screen(place: Workspace, update: Update, batch: TakenBatch) -> str | None:
+def screen(
+    place: Workspace, update: Update, batch: TakenBatch, earlier: tuple[TakenBatch, ...]
+) -> str | None:
     """Quarantine what cannot be used of a batch, and compare the rest with what the champion learnt from."""
-    return steps.screen(place, update, batch, get_run_logger().info)
+    return steps.screen(place, update, batch, earlier, get_run_logger().info)
 
 
 @_step
@@ -123,7 +125,10 @@ def _retrain(place: Workspace, versions: tuple[str, ...], key: Path | None) -> S
 
 def _challenge(place: Workspace, update: Update, context: RunContext, key: Path | None) -> None:
     """From the inbox to a decision."""
-    reasons = {batch: screen(place, update, batch) for batch in update.batches}
+    reasons: dict[TakenBatch, str | None] = {}
+    for batch in update.batches:
+        earlier = tuple(other for other, reason in reasons.items() if reason is None)
+        reasons[batch] = screen(place, update, batch, earlier)
     refused = {batch.name: reason for batch, reason in reasons.items() if reason is not None}
     usable = tuple(batch for batch, reason in reasons.items() if reason is None)
     if update.kind == "update" and not usable:
@@ -136,6 +141,8 @@ def _challenge(place: Workspace, update: Update, context: RunContext, key: Path 
             if state.name == INPUT_ERROR:
                 raise InputError(state.message or f"Stage '{stage}' found bad input.")
             raise StageFailed(state.message or f"Stage '{stage}' failed.")
+        if stage == "ingest":
+            steps.check_ingested(place, update, usable)
     decide(place, update, refused, context, key)
 
 

@@ -5,9 +5,10 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from flows.dvc_engine import StageFailed
@@ -47,22 +48,33 @@ def next_update(place: Workspace, began: str) -> Update | None:
     return begin(place.path, "update", batches, champion, began) if batches else None
 
 
-def screen(place: Workspace, update: Update, batch: TakenBatch, log: Log) -> str | None:
+def screen(
+    place: Workspace, update: Update, batch: TakenBatch, earlier: Sequence[TakenBatch], log: Log
+) -> str | None:
     """Find out which records of a batch may be used; why none of it is, or None.
 
+    `earlier` are the batches of the update that were screened before and are to be learnt from.
     Raises InputError for what is no fault of the batch, such as another environment than the workspace's.
     """
-    out = update.folder / SCREENING / update.stored_name(batch)
+    out = accepted_of(update, batch).parent
     folder = inbox.unchanged(place.path, update, batch)
-    earlier = learnt_in(place.path, batch.digest, cohort.batches_of(place, str(update.champion)))
-    if earlier is not None:
-        return f"{batch.name} is the same, byte for byte, as a batch of update {earlier}"
+    learnt = learnt_in(place.path, batch.digest, cohort.batches_of(place, str(update.champion)))
+    if learnt is not None:
+        return f"{batch.name} is the same, byte for byte, as a batch of update {learnt}"
+    before = update.batches[: update.batches.index(batch)]
+    if same := [other.name for other in before if other.digest == batch.digest]:
+        return f"{batch.name} is the same, byte for byte, as {same[0]}"
     try:
         inbox.check_is_batch(folder)
         if not (out / "screening.json").is_file():
             champion = release_folder(place.path, str(update.champion))
+            known = [
+                path
+                for other in earlier
+                for path in (inbox.unchanged(place.path, update, other), accepted_of(update, other))
+            ]
             with new_folder(out) as scratch:
-                _run_screen(place, folder, scratch, champion, log)
+                _run_screen(place, folder, scratch, champion, known, log)
     except BatchRefused as error:
         return f"{batch.name}: {error}"
     found = json.loads((out / "screening.json").read_text(encoding="utf-8"))
@@ -74,8 +86,17 @@ def screen(place: Workspace, update: Update, batch: TakenBatch, log: Log) -> str
     return None
 
 
-def _run_screen(place: Workspace, batch: Path, out: Path, champion: Path, log: Log) -> None:
-    arguments = [str(path.relative_to(place.path)) for path in (batch, out, champion)]
+def accepted_of(update: Update, batch: TakenBatch) -> Path:
+    """The list of the accepted records of a batch, which its screening makes."""
+    return update.folder / SCREENING / update.stored_name(batch) / "accepted.csv"
+
+
+def _run_screen(
+    place: Workspace, batch: Path, out: Path, champion: Path, earlier: Sequence[Path], log: Log
+) -> None:
+    (source,) = (stage.arguments[0] for stage in place.stages() if stage.name == "ingest")
+    folders = (batch, out, champion, place.path / source, *earlier)
+    arguments = [str(path.relative_to(place.path)) for path in folders]
     command = [sys.executable, "-m", "tasks.screen", *arguments, str(os.getpid())]
     process = StreamedProcess(command, place.path)
     sentence = ""
@@ -102,12 +123,29 @@ def extend(place: Workspace, update: Update, batches: tuple[TakenBatch, ...]) ->
         {
             update.stored_name(batch): (
                 inbox.unchanged(place.path, update, batch),
-                update.folder / SCREENING / update.stored_name(batch) / "accepted.csv",
+                accepted_of(update, batch),
             )
             for batch in batches
         },
         update.champion,
     )
+
+
+def check_ingested(place: Workspace, update: Update, batches: Sequence[TakenBatch]) -> None:
+    """Raise InputError when the stage `ingest` has left out a record that the screening had accepted."""
+    ingested = place.path / "out" / "ingest"
+    cohort_ids = set(pd.read_parquet(ingested / "records.parquet", columns=["ecg_id"])["ecg_id"])
+    for batch in batches:
+        accepted = pd.read_csv(accepted_of(update, batch))["ecg_id"]
+        lost = accepted[~accepted.isin(cohort_ids)].astype(str).tolist()
+        if lost:
+            left_out = pd.read_csv(ingested / "quarantine.csv", dtype=str, keep_default_na=False)
+            found = left_out[left_out["ecg_id"] == lost[0]].to_dict("records")
+            why = f"{found[0]['reason']}: {found[0]['detail']}" if found else "not in its quarantine, either"
+            raise InputError(
+                f"The stage 'ingest' has left out {len(lost)} of the {len(accepted)} records of {batch.name} that the"
+                f" screening accepted, such as ecg_id {lost[0]} ({why})."
+            )
 
 
 def judge(place: Workspace, update: Update, refused: Mapping[str, str]) -> Decision:
