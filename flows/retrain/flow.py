@@ -20,6 +20,7 @@ from flows.release.stages import leading_to
 from flows.retrain import registry, steps
 from flows.retrain.ledger import Decision, TakenBatch, Update, champion_of
 from flows.retrain.page import write_retraining_page
+from flows.retrain.refusal import way_out
 from flows.tracking.context import RunContext
 from flows.workspace import Workspace
 from veribeat.errors import InputError
@@ -113,9 +114,12 @@ def _retrain(place: Workspace, versions: tuple[str, ...], key: Path | None) -> S
     git = git_state()
     context = RunContext(str(flow_run.get_id()), git.sha, {}, git.dirty, versions)
     if update.decision is None:
-        _challenge(place, update, context, key)
+        try:
+            _challenge(place, update, context, key)
+        except InputError as error:
+            raise InputError(f"{error}{way_out(update)}") from error
     log_and_promote(place, update, context)
-    steps.settle(place, update, _now())
+    steps.settle(place, update, _now(), logger.warning)
     decision = update.decision
     assert decision is not None
     outcome = f"release {decision.release} is champion" if decision.accepted else "the champion stays"

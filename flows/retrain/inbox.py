@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from flows.folders import new_folder
@@ -80,12 +80,20 @@ def unchanged(workspace: Path, update: Update, batch: TakenBatch) -> Path:
     return folder
 
 
-def put_away(workspace: Path, batch: TakenBatch, stored: str, where: str) -> None:
-    """Move a batch out of the inbox, to taken/ or held/; nothing where that was done already."""
+def put_away(
+    workspace: Path, batch: TakenBatch, stored: str, where: str, warn: Callable[[str], object]
+) -> None:
+    """Move a batch out of the inbox, to taken/ or held/; nothing where that was done already.
+
+    Its user may have taken it away meanwhile: `warn` is told.
+    """
     target = workspace / where / stored
     if target.exists():
         return
-    source = located(workspace, batch)
+    source = workspace / INBOX / batch.name
+    if not source.exists():
+        warn(f"{source} has gone, so that {where}/ gets no copy of it.")
+        return
     target.parent.mkdir(exist_ok=True)
     source.replace(target)
 

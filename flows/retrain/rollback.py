@@ -6,6 +6,7 @@ from flows.release.contents import release_folder
 from flows.release.manifest import differences
 from flows.retrain import registry, steps
 from flows.retrain.ledger import Decision, begin, champion_of, updates
+from flows.retrain.refusal import way_out
 from flows.tracking.context import RunContext
 from flows.workspace import Workspace
 from veribeat.errors import InputError
@@ -20,7 +21,8 @@ def roll_back(place: Workspace, release: str, reason: str, now: str) -> None:
     """
     known = updates(place.path)
     if known and not known[-1].done:
-        raise InputError(f"Update {known[-1].name} is unfinished: run 'veribeat retrain' first.")
+        way = way_out(known[-1])
+        raise InputError(f"Update {known[-1].name} is unfinished: run 'veribeat retrain' first.{way}")
     folder = release_folder(place.path, release)
     releases = release_folder(place.path, "")
     names = sorted(path.name for path in releases.glob("[0-9]*")) if releases.is_dir() else []
@@ -38,4 +40,4 @@ def roll_back(place: Workspace, release: str, reason: str, now: str) -> None:
     git = git_state()
     run_id = registry.log_update(place, update, RunContext(None, git.sha, {}, git.dirty))
     registry.promote(place, release, run_id)
-    steps.settle(place, update, now)
+    steps.settle(place, update, now, print)

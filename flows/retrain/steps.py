@@ -207,7 +207,7 @@ def release(
     write_release(place, arm, update.name, files, decision, making, key)
 
 
-def settle(place: Workspace, update: Update, ended: str) -> None:
+def settle(place: Workspace, update: Update, ended: str, log: Log) -> None:
     """Put the batches away, bring the workspace to the champion's state, and close the update."""
     decision = update.decision
     assert decision is not None
@@ -219,5 +219,5 @@ def settle(place: Workspace, update: Update, ended: str) -> None:
         cohort.restore(place, decision.release)
     for batch in update.batches:
         where = inbox.HELD if batch.name in decision.held else inbox.TAKEN
-        inbox.put_away(place.path, batch, update.stored_name(batch), where)
+        inbox.put_away(place.path, batch, update.stored_name(batch), where, log)
     update.write(DONE, {"ended": ended})

@@ -134,7 +134,7 @@ def test_the_next_update_is_the_unfinished_one_then_the_inbox(study: Workspace) 
     assert steps.next_update(study, NOW) == begun
     begun.decide(Decision(None, ("no",), ("a",)))
     assert steps.next_update(study, NOW) == begun
-    steps.settle(study, begun, NOW)
+    steps.settle(study, begun, NOW, print)
     later = steps.next_update(study, NOW)
     assert later is not None
     assert [batch.name for batch in later.batches] == ["b"]
@@ -159,7 +159,7 @@ def test_settling_twice_is_settling_once(study: Workspace, batch: tuple[Path, Pa
     cohort.extend(study, {"0002-b": (study.path / "inbox" / "b", batch[1])}, "0001")
     update.decide(Decision(None, ("worse",), ("a", "b")))
     for _ in range(2):
-        steps.settle(study, update, NOW)
+        steps.settle(study, update, NOW, print)
         assert state(study) == before
         assert sorted(path.name for path in (study.path / "held").iterdir()) == ["0002-a", "0002-b"]
         assert not any((study.path / "inbox").iterdir())

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 import torch
+from bad_records import filename, write_good_folder
 from bare_updates import NOW, decided
 
 from flows.release.contents import STATE, release_folder
 from flows.release.manifest import write_manifest
-from flows.retrain import registry
+from flows.retrain import cohort, registry, steps
 from flows.retrain.ledger import Decision, TakenBatch, Update, begin, champion_of, updates
+from flows.retrain.refusal import refuse
 from flows.retrain.rollback import roll_back
 from flows.tracking.context import RunContext
 from flows.tracking.environment import quieten
@@ -192,6 +194,48 @@ def test_a_damaged_release_or_an_unfinished_update_stops_a_rollback(logged: Work
     (release_folder(logged.path, "0002") / "model.pt").write_bytes(b"x")
     with pytest.raises(InputError, match=r"0002/model\.pt is changed: restore the release"):
         roll_back(logged, "0002", "why", NOW)
-    begin(logged.path, "update", (), "0001", NOW)
-    with pytest.raises(InputError, match="Update 0002 is unfinished"):
+    update = begin(logged.path, "update", (TakenBatch("a", "d"),), "0001", NOW)
+    words = "Update 0002 is unfinished: run 'veribeat retrain' first."
+    with pytest.raises(InputError, match=f"{words} Or hold the batches back with 'veribeat refuse'"):
         roll_back(logged, "0002", "why", NOW)
+    update.decide(Decision(None, ("worse",), ("a",)))
+    with pytest.raises(InputError, match=f"{words}$"):
+        roll_back(logged, "0002", "why", NOW)
+
+
+def test_an_update_can_be_refused_by_hand(logged: Workspace) -> None:
+    shutil.rmtree(release_folder(logged.path, "0002"))
+    for name in ("a", "b"):
+        write_good_folder(logged.path / "inbox" / name)
+    logged.set_params(["retrain.batches=2"])
+    shutil.copyfile(logged.params_file, release_folder(logged.path, "0001") / "params.yaml")
+    before = logged.params_file.read_bytes()
+    update = steps.next_update(logged, NOW)
+    assert update is not None
+    # As the next run would find it: learnt from, and not decided.
+    accepted = logged.path / "accepted.csv"
+    accepted.write_text(f"ecg_id,filename\n1,{filename(1)}\n")
+    cohort.extend(logged, {"0002-a": (logged.path / "inbox" / "a", accepted)}, "0001")
+    shutil.rmtree(logged.path / "inbox" / "b")
+    refuse(logged, "site B has withdrawn its records", NOW)
+    assert update.done
+    assert update.decision == Decision(None, ("site B has withdrawn its records",), ("a", "b"))
+    assert [path.name for path in (logged.path / "held").iterdir()] == ["0002-a"]
+    assert not list((logged.path / "batches").iterdir())
+    assert logged.params_file.read_bytes() == before
+    assert registry.served(logged) == champion_of(logged.path) == "0001"
+    assert len(runs(logged)) == 1
+    with pytest.raises(InputError, match="No update is unfinished"):
+        refuse(logged, "why", NOW)
+
+
+def test_an_update_that_is_decided_or_released_is_not_refused(logged: Workspace) -> None:
+    update = begin(logged.path, "update", (TakenBatch("a", "d"),), "0001", NOW)
+    words = "Update 0002 is decided already: run 'veribeat retrain'"
+    with pytest.raises(InputError, match=words):  # by its release, 0002
+        refuse(logged, "why", NOW)
+    assert update.decision is None
+    shutil.rmtree(release_folder(logged.path, "0002"))
+    update.decide(Decision(None, ("worse",), ("a",)))
+    with pytest.raises(InputError, match=words):
+        refuse(logged, "why", NOW)
