@@ -4,7 +4,7 @@ from flows.dvc_engine import repair_after_kill
 from flows.provenance import git_state
 from flows.release.contents import release_folder
 from flows.release.manifest import differences
-from flows.retrain import registry, steps
+from flows.retrain import cohort, registry, steps
 from flows.retrain.ledger import Decision, begin, champion_of, updates
 from flows.retrain.refusal import way_out
 from flows.tracking.context import RunContext
@@ -16,8 +16,8 @@ def roll_back(place: Workspace, release: str, reason: str, now: str) -> None:
     """Make `release` the champion again: an update of its own in the ledger, with the reason.
 
     Cohort and outputs go back to it, and the registry's alias leads to it. Later batches stay in taken/.
-    The caller holds the workspace's lock. Raises InputError when there is no such release, it is damaged, it is the
-    champion already, or an update is unfinished.
+    The caller holds the workspace's lock. Raises InputError, and changes nothing, when there is no such release, it is
+    damaged, it is the champion already, its outputs are nowhere, or an update is unfinished.
     """
     known = updates(place.path)
     if known and not known[-1].done:
@@ -34,6 +34,7 @@ def roll_back(place: Workspace, release: str, reason: str, now: str) -> None:
     champion = champion_of(place.path)
     if champion == release:
         raise InputError(f"Release {release} is the champion already.")
+    cohort.check_can_be_restored(place, release)
     repair_after_kill(place.path, print)
     # Both at once: an update without a decision would be taken for one that is to train a challenger.
     update = begin(place.path, "rollback", (), champion, now, reason, Decision(release, (reason,)))

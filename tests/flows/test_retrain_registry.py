@@ -203,6 +203,20 @@ def test_a_damaged_release_or_an_unfinished_update_stops_a_rollback(logged: Work
         roll_back(logged, "0002", "why", NOW)
 
 
+def test_a_rollback_whose_outputs_are_gone_changes_nothing(logged: Workspace) -> None:
+    lock = "schema: '2.0'\nstages:\n  ingest:\n    cmd: x\n    outs:\n    - path: out/ingest/card.json\n      md5: {}\n"
+    folder = release_folder(logged.path, "0002")
+    (folder / "dvc.lock").write_text(lock.format("0123456789abcdef0123456789abcdef"))
+    write_manifest(folder)
+    before = {name: (logged.path / name).read_bytes() for name in STATE}
+    with pytest.raises(
+        InputError, match=r"1 of the outputs that .*0002/dvc\.lock names are not in DVC's cache"
+    ):
+        roll_back(logged, "0002", "why", NOW)
+    assert len(updates(logged.path)) == 1
+    assert {name: (logged.path / name).read_bytes() for name in STATE} == before
+
+
 def test_an_update_can_be_refused_by_hand(logged: Workspace) -> None:
     shutil.rmtree(release_folder(logged.path, "0002"))
     for name in ("a", "b"):
