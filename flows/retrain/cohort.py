@@ -32,7 +32,7 @@ def extend(place: Workspace, batches: dict[str, tuple[Path, Path]], champion: st
         if not target.exists():
             table, files = _accepted(batch, accepted)
             store(batch, table, files, target)
-        run_quietly(["dvc", "add", "--quiet", f"{BATCHES}/{name}"], cwd=place.path)
+        run_quietly(["dvc", "add", f"{BATCHES}/{name}"], cwd=place.path)
     params = place.params()
     known = [] if champion is None else batches_of(place, champion)
     names = [*known, *batches]
@@ -55,7 +55,7 @@ def restore(place: Workspace, release: str) -> None:
     # Stages that no update needs may never have run; DVC would fail for want of their outputs.
     made = sorted(place.written_stages() & read_lock(place.path).stages.keys())
     if made:
-        run_quietly(["dvc", "checkout", "--quiet", "--force", *made], cwd=place.path)
+        run_quietly(["dvc", "checkout", "--force", *made], cwd=place.path)
 
 
 def check_can_be_restored(place: Workspace, release: str) -> None:

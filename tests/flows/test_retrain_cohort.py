@@ -1,5 +1,6 @@
 """What an update does to the cohort and to the inbox, without a training."""
 
+import fcntl
 import json
 import shutil
 from pathlib import Path
@@ -117,6 +118,21 @@ def test_dvc_does_not_take_releases_for_pipelines(study: Workspace, batch: tuple
         shutil.copyfile(tracked, study.path / where / "x" / "other.dvc")
     found = json.loads(run_quietly(["dvc", "status", "--json"], study.path))
     assert set(found) == {stage.name for stage in study.stages()}  # none of which has run; the batch is there
+
+
+def test_what_dvc_cannot_do_it_says_why(study: Workspace, batch: tuple[Path, Path]) -> None:
+    lock = study.path / ".dvc" / "tmp" / "lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match=f"^Another DVC process is busy in {study.path}: wait"):
+            cohort.extend(study, {"0002-b": batch}, "0001")
+    cache = study.path / ".dvc" / "cache"
+    cache.write_text("no folder")
+    with pytest.raises(
+        InputError, match=r"^'dvc add batches/0002-b' failed in .*: .*(Not a directory|File exists)"
+    ):
+        cohort.extend(study, {"0002-b": batch}, "0001")
 
 
 # Steps
