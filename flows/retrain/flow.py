@@ -26,7 +26,7 @@ from flows.workspace import Workspace
 from veribeat.errors import InputError
 
 NOTHING_NEW = "NothingNew"
-"""Name of the state of a run that found the inbox empty."""
+"""Name of the state of a run that found nothing to do."""
 
 _step = task(persist_result=False, cache_policy=NO_CACHE)  # the ledger is the cache
 
@@ -109,7 +109,13 @@ def _retrain(place: Workspace, versions: tuple[str, ...], key: Path | None) -> S
     repair_after_kill(place.path, logger.warning)
     update = steps.next_update(place, _now())
     if update is None:
-        return Completed(name=NOTHING_NEW, message="The inbox is empty.", data=write_retraining_page(place))
+        waiting = champion_of(place.path) is not None
+        message = (
+            "The inbox is empty."
+            if waiting
+            else "The first champion was refused, and nothing has changed since."
+        )
+        return Completed(name=NOTHING_NEW, message=message, data=write_retraining_page(place))
     logger.info("update %s (%s): %s", update.name, update.kind, ", ".join(b.name for b in update.batches))
     git = git_state()
     context = RunContext(str(flow_run.get_id()), git.sha, {}, git.dirty, versions)

@@ -25,7 +25,9 @@ def roll_back(place: Workspace, release: str, reason: str, now: str) -> None:
         raise InputError(f"Update {known[-1].name} is unfinished: run 'veribeat retrain' first.{way}")
     folder = release_folder(place.path, release)
     releases = release_folder(place.path, "")
-    names = sorted(path.name for path in releases.glob("[0-9]*")) if releases.is_dir() else []
+    # Not those of an update that was cut short, or refused by hand, before it was decided.
+    champions = {update.decision.release for update in known if update.decision is not None}
+    names = sorted(name for name in champions if name is not None and (releases / name).is_dir())
     if release not in names:
         raise InputError(f"There is no release '{release}', only {', '.join(names) or 'none at all'}.")
     if changed := differences(folder):

@@ -13,14 +13,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from flows.dvc_engine import StageFailed
 from flows.folders import new_folder
-from flows.process import StreamedProcess
+from flows.process import StreamedProcess, run_quietly
 from flows.release.contents import STATE, release_folder, write_release
 from flows.release.manifest import is_complete
 from flows.release.reading import SCREENING
 from flows.release.record import Making, decision_document
+from flows.release.stages import leading_to
 from flows.retrain import cohort, inbox
 from flows.retrain.ledger import DONE, Decision, TakenBatch, Update, begin, champion_of, learnt_in, updates
+from flows.tracking.lock import LOCK_FILE
 from flows.workspace import Workspace
+from tasks.params.reading import PARAMS_FILE
 from tasks.refused_batch import EXIT_BATCH_REFUSED, BatchRefused
 from tasks.stage import EXIT_INPUT_ERROR
 from veribeat.errors import InputError
@@ -36,16 +39,30 @@ _ERROR = "error: "
 def next_update(place: Workspace, began: str) -> Update | None:
     """The update to work on: one that was cut short, else the first champion, else one with batches of the inbox.
 
-    None when there is nothing to do. `began` is the time, in ISO 8601.
+    None when there is nothing to do: no batch waits, or a first champion that was refused would be the same again.
+    `began` is the time, in ISO 8601.
     """
     known = updates(place.path)
     if known and not known[-1].done:
         return known[-1]
     champion = champion_of(place.path)
     if champion is None:
+        if known and _is_as_refused(place, known[-1]):
+            return None
         return begin(place.path, "first", (), None, began)
     batches = inbox.waiting(place.path, place.params().retrain.batches)
     return begin(place.path, "update", batches, champion, began) if batches else None
+
+
+def _is_as_refused(place: Workspace, update: Update) -> bool:
+    """Whether nothing has changed since an update refused the first champion: parameters, code or data."""
+    refused = update.kind == "first" and update.decision is not None and not update.decision.accepted
+    if not refused or not _same(place.path, update.folder / EVIDENCE, STATE):
+        return False
+    if not place.dvc_yaml_is_current():
+        return False
+    chain = leading_to(place, ["challenge"])
+    return not json.loads(run_quietly(["dvc", "status", "--json", *chain], place.path))
 
 
 def screen(
@@ -159,14 +176,14 @@ def judge(place: Workspace, update: Update, refused: Mapping[str, str]) -> Decis
         decision = Decision(update.name, reasons, tuple(refused))
     else:
         decision = Decision(None, reasons, tuple(batch.name for batch in update.batches))
-    if not (update.folder / EVIDENCE).exists():
-        arm = place.params().judged
-        with new_folder(update.folder / EVIDENCE) as scratch:
-            for name in STATE:
-                shutil.copyfile(place.path / name, scratch / name)
-            for file in ("acceptance.csv", "scores.csv", "challenge.json"):
-                shutil.copyfile(place.path / "out" / "challenge" / file, scratch / file)
-            shutil.copyfile(place.path / "out" / f"train-{arm}" / "selection.csv", scratch / "selection.csv")
+    _remove(update.folder / EVIDENCE)  # of an attempt that was cut short, perhaps with other parameters
+    arm = place.params().judged
+    with new_folder(update.folder / EVIDENCE) as scratch:
+        for name in STATE:
+            shutil.copyfile(place.path / name, scratch / name)
+        for file in ("acceptance.csv", "scores.csv", "challenge.json"):
+            shutil.copyfile(place.path / "out" / "challenge" / file, scratch / file)
+        shutil.copyfile(place.path / "out" / f"train-{arm}" / "selection.csv", scratch / "selection.csv")
     return decision
 
 
@@ -189,9 +206,14 @@ def release(
     making: Making,
     key: Ed25519PrivateKey | None,
 ) -> None:
-    """Make the release of an accepted update, from the outputs that it was judged by."""
-    if is_complete(release_folder(place.path, update.name)):
+    """Make the release of an accepted update, from the outputs that it was judged by.
+
+    One of an attempt that was cut short is kept if it was made in the workspace's present state.
+    """
+    folder = release_folder(place.path, update.name)
+    if is_complete(folder) and _same(place.path, folder, (str(PARAMS_FILE), LOCK_FILE)):
         return
+    _remove(folder)
     arm = place.params().judged
     assert arm is not None
     files = {
@@ -205,6 +227,17 @@ def release(
         update.name, update.kind, update.champion, acceptance, refused, "all limits are kept"
     )
     write_release(place, arm, update.name, files, decision, making, key)
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _same(one: Path, other: Path, files: Sequence[str]) -> bool:
+    """Whether two folders have files of these names with the same bytes."""
+    pairs = [(one / name, other / name) for name in files]
+    return all(a.is_file() and b.is_file() and a.read_bytes() == b.read_bytes() for a, b in pairs)
 
 
 def settle(place: Workspace, update: Update, ended: str, log: Log) -> None:

@@ -61,6 +61,12 @@ def logged(study: Workspace, store: Path, monkeypatch: pytest.MonkeyPatch) -> Wo
     return study
 
 
+def rolled_back_once(study: Workspace) -> None:
+    """After an update that made 0002 champion, and a rollback."""
+    decided(study.path, Decision("0002", ()))
+    decided(study.path, Decision("0001", ("alarms",)), kind="rollback")
+
+
 def runs(study: Workspace) -> list[Any]:
     found = registry._store(study)
     return list(found.client.search_runs([found.experiment_id]))
@@ -151,6 +157,7 @@ def test_a_store_that_has_never_seen_the_champion_gets_it_from_the_release(
 ) -> None:
     (first,) = updates(logged.path)
     registry.promote(logged, "0001", registry.log_update(logged, first, CONTEXT))
+    rolled_back_once(logged)
     shutil.copytree(store, tmp_path / "other")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'other' / 'mlflow.db'}")
     monkeypatch.chdir(tmp_path)  # where such a store keeps its files
@@ -179,7 +186,8 @@ def test_any_name_of_a_workspace_makes_a_model_name(logged: Workspace) -> None:
     ("name", "words"),
     [
         ("0001", "is the champion already"),
-        ("0009", "There is no release '0009', only 0001, 0002"),
+        ("0009", "There is no release '0009', only 0001"),
+        ("0002", "There is no release '0002', only 0001"),  # of an update that was never decided
         ("../releases/0002", "There is no release"),
         ("", "There is no release"),
     ],
@@ -191,11 +199,12 @@ def test_a_rollback_that_cannot_be_changes_nothing(logged: Workspace, name: str,
 
 
 def test_a_damaged_release_or_an_unfinished_update_stops_a_rollback(logged: Workspace) -> None:
+    rolled_back_once(logged)
     (release_folder(logged.path, "0002") / "model.pt").write_bytes(b"x")
     with pytest.raises(InputError, match=r"0002/model\.pt is changed: restore the release"):
         roll_back(logged, "0002", "why", NOW)
     update = begin(logged.path, "update", (TakenBatch("a", "d"),), "0001", NOW)
-    words = "Update 0002 is unfinished: run 'veribeat retrain' first."
+    words = "Update 0004 is unfinished: run 'veribeat retrain' first."
     with pytest.raises(InputError, match=f"{words} Or hold the batches back with 'veribeat refuse'"):
         roll_back(logged, "0002", "why", NOW)
     update.decide(Decision(None, ("worse",), ("a",)))
@@ -208,12 +217,13 @@ def test_a_rollback_whose_outputs_are_gone_changes_nothing(logged: Workspace) ->
     folder = release_folder(logged.path, "0002")
     (folder / "dvc.lock").write_text(lock.format("0123456789abcdef0123456789abcdef"))
     write_manifest(folder)
+    rolled_back_once(logged)
     before = {name: (logged.path / name).read_bytes() for name in STATE}
     with pytest.raises(
         InputError, match=r"1 of the outputs that .*0002/dvc\.lock names are not in DVC's cache"
     ):
         roll_back(logged, "0002", "why", NOW)
-    assert len(updates(logged.path)) == 1
+    assert len(updates(logged.path)) == 3
     assert {name: (logged.path / name).read_bytes() for name in STATE} == before
 
 
