@@ -241,6 +241,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Keep it up to date": {
         "retrain": retrain_commands.retrain,
         "serve": retrain_commands.serve,
+        "refuse": retrain_commands.refuse,
         "rollback": retrain_commands.rollback,
     },
     "Prove it": {

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from flows.folders import copy_whole
-from flows.process import StreamedProcess
+from flows.process import DVC_ERROR, StreamedProcess, check_not_busy
 from flows.tracking.lock import LOCK_FILE
 from flows.workspace import Workspace
 from tasks.stage import EXIT_INPUT_ERROR
@@ -17,9 +17,6 @@ from veribeat.errors import InputError
 
 _RUNNING = "Running stage '{}'"
 """What DVC prints before it runs a stage's command, and never when the cache had the outputs."""
-
-_BUSY = ("is busy, it is being blocked by", "Unable to acquire lock")
-"""What DVC says when another of its processes, perhaps left behind by a killed flow, works in the workspace."""
 
 _HINTS = (
     "To track the changes with git",
@@ -67,15 +64,12 @@ def reproduce(
             outcome = Outcome.RAN
         elif line.startswith(_ERROR):
             sentence = line.removeprefix(_ERROR)
-        elif line.startswith("ERROR: "):
-            last_error = line.removeprefix("ERROR: ")
+        elif line.startswith(DVC_ERROR):
+            last_error = line.removeprefix(DVC_ERROR)
     if process.returncode:
         if sentence and last_error.endswith(f"exited with {EXIT_INPUT_ERROR}"):
             raise InputError(sentence)
-        if any(words in last_error for words in _BUSY):
-            raise InputError(
-                f"Another DVC process is busy in {workspace.path}: wait for it to end, then run again."
-            )
+        check_not_busy(last_error, workspace.path)
         raise StageFailed(f"Stage '{stage}' failed: {last_error or 'see the lines above'}")
     _keep_lock(workspace.path)
     return outcome

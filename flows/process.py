@@ -11,6 +11,12 @@ from pathlib import Path
 from flows.environment import QUIET_LIBRARIES, QUIET_TOOLS
 from veribeat.errors import InputError
 
+DVC_ERROR = "ERROR: "
+"""What DVC prints before a reason."""
+
+_DVC_BUSY = ("is busy, it is being blocked by", "Unable to acquire lock")
+"""What DVC says when another of its processes, perhaps left behind by a killed flow, works in the workspace."""
+
 _PR_SET_PDEATHSIG = 1
 """Of prctl(2): which signal a process gets when the one that started it has ended."""
 
@@ -42,7 +48,11 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def run_quietly(command: Sequence[str], cwd: Path) -> str:
-    """Run a command to its end and return its standard output; InputError with its last line when it fails."""
+    """Run a command to its end and return its standard output.
+
+    Raises InputError when it fails, with DVC's first error, or else the last line of what it said. Leave a tool's
+    --quiet out: it would have no reason to give.
+    """
     done = subprocess.run(
         command,
         cwd=cwd,
@@ -52,9 +62,18 @@ def run_quietly(command: Sequence[str], cwd: Path) -> str:
         check=False,
     )
     if done.returncode:
-        last = (f"{done.stdout}\n{done.stderr}".strip().splitlines() or ["no output"])[-1]
-        raise InputError(f"'{' '.join(command)}' failed in {cwd}: {last}")
+        lines = f"{done.stdout}\n{done.stderr}".strip().splitlines() or ["no output"]
+        errors = (line.removeprefix(DVC_ERROR) for line in lines if line.startswith(DVC_ERROR))
+        reason = next(errors, lines[-1])
+        check_not_busy(reason, cwd)
+        raise InputError(f"'{' '.join(command)}' failed in {cwd}: {reason}")
     return done.stdout
+
+
+def check_not_busy(reason: str, workspace: Path) -> None:
+    """Raise InputError when DVC failed because another of its processes works in the workspace."""
+    if any(words in reason for words in _DVC_BUSY):
+        raise InputError(f"Another DVC process is busy in {workspace}: wait for it to end, then run again.")
 
 
 class StreamedProcess:

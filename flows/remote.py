@@ -2,14 +2,17 @@
 
 import json
 import re
+import shutil
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from dvc.config import Config, ConfigError
 
 from flows.addresses import without_password
 from flows.process import StreamedProcess
-from flows.tracking.lock import LOCK_FILE, read_lock
+from flows.tracking.lock import LOCK_FILE, Lock, read_lock
 from flows.workspace import Workspace
 from veribeat.errors import InputError
 
@@ -83,14 +86,13 @@ def push(place: Workspace) -> tuple[int, str]:
 
 def cache_use(place: Workspace) -> CacheUse:
     """How large the cache is; unused is what `dvc gc --workspace` would remove."""
-    own = place.path / ".dvc" / "cache"
-    cache = Path(_config(place)["cache"].get("dir", own)) / "files" / "md5"
+    cache = _cache(place) / "files" / "md5"
     sizes = {
         file.parent.name + file.name: file.stat().st_size
         for file in cache.glob("[0-9a-f][0-9a-f]/*")
         if _OBJECT.fullmatch(file.name)
     }
-    used = _used_hashes(place, cache) if cache.is_relative_to(own) else None
+    used = _used_hashes(place, cache) if cache.is_relative_to(place.path / ".dvc" / "cache") else None
     if used is None:
         return CacheUse(len(sizes), sum(sizes.values()), None)
     unused = [size for md5, size in sizes.items() if md5 not in used]
@@ -102,16 +104,72 @@ def _used_hashes(place: Workspace, cache: Path) -> set[str] | None:
     stages = place.written_stages()
     if not (stages and (place.path / LOCK_FILE).is_file()):
         return set()
+    used, unlisted = _hashes(read_lock(place.path), stages, cache)
+    return None if unlisted else used
+
+
+def _hashes(lock: Lock, stages: Collection[str], cache: Path) -> tuple[set[str], bool]:
+    """MD5 of the outputs of `stages`, those in folders included; whether a folder's listing is not in the cache."""
     used: set[str] = set()
-    for name, stage in read_lock(place.path).stages.items():
+    unlisted = False
+    for name, stage in lock.stages.items():
         for md5 in stage.outputs.values() if name in stages else ():
             used.add(md5)
             if md5.endswith(".dir"):
                 listing = cache / md5[:2] / md5[2:]
-                if not listing.is_file():
-                    return None
-                used |= {str(file["md5"]) for file in json.loads(listing.read_text(encoding="utf-8"))}
-    return used
+                if listing.is_file():
+                    used |= {str(file["md5"]) for file in json.loads(listing.read_text(encoding="utf-8"))}
+                else:
+                    unlisted = True
+    return used, unlisted
+
+
+def check_outputs(place: Workspace, state: Path, stages: Collection[str]) -> None:
+    """Have in the cache what the dvc.lock in `state` names for `stages`; what is missing comes from the remote.
+
+    `state` is a folder with a dvc.yaml and a dvc.lock, such as a release of the workspace. Nothing but the cache
+    changes. Raises InputError when some of it is nowhere.
+    """
+    cache, lock = _cache(place), read_lock(state)
+    wanted = sorted(set(stages) & lock.stages.keys())
+
+    def missing() -> set[str]:
+        objects = cache / "files" / "md5"
+        used, _ = _hashes(lock, wanted, objects)
+        return {md5 for md5 in used if not (objects / md5[:2] / md5[2:]).is_file()}
+
+    if not missing():
+        return
+    remote = remote_url(place)
+    reason = "" if remote is None else _fetch(place, state, wanted, cache)
+    if lost := missing():
+        where = "the workspace has no remote" if remote is None else f"not to be had from {remote}{reason}"
+        raise InputError(
+            f"{len(lost)} of the outputs that {state / LOCK_FILE} names are not in DVC's cache, and {where}: add the"
+            " remote that they were pushed to, by 'dvc remote add --force --default NAME PATH_OR_URL', then try again."
+        )
+
+
+def _fetch(place: Workspace, state: Path, stages: Sequence[str], cache: Path) -> str:
+    """Bring outputs of another dvc.lock than the workspace's into its cache; why DVC could not, in brackets, or ""."""
+    own = _config(place)
+    with TemporaryDirectory(prefix="veribeat-fetch-") as scratch:
+        folder = Path(scratch)
+        (folder / ".dvc").mkdir()
+        with Config(str(folder / ".dvc")).edit() as config:
+            config["core"] = {**own["core"], "no_scm": True}
+            config["remote"] = own["remote"]
+            config["cache"] = {**own["cache"], "dir": str(cache)}
+        for name in ("dvc.yaml", LOCK_FILE):
+            shutil.copyfile(state / name, folder / name)
+        process = StreamedProcess(["dvc", "fetch", *stages], cwd=folder)
+        lines = [line.strip() for line in process.lines()]
+    errors = (line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: "))
+    return next((f" ({error.removeprefix('unexpected error - ')})" for error in errors), "")
+
+
+def _cache(place: Workspace) -> Path:
+    return Path(_config(place)["cache"].get("dir", place.path / ".dvc" / "cache"))
 
 
 def _config(place: Workspace) -> Config:

@@ -1,4 +1,4 @@
-"""`veribeat retrain`, `serve` and `rollback`: updates of a model by new records."""
+"""`veribeat retrain`, `serve`, `refuse` and `rollback`: updates of a model by new records."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +55,23 @@ def serve(
         from flows.retrain.serving import serve as serve_flow
 
         serve_flow(place, cron, key)
+
+
+def refuse(
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the ledger.")],
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """End an update that cannot go on: its batches go to held/, and the champion stays."""
+    from flows.retrain.page import show_updates, write_retraining_page
+    from flows.retrain.refusal import refuse as refuse_update
+    from flows.workspace import Workspace
+
+    place = Workspace.at(workspace)
+    with place.lock():
+        refuse_update(place, reason, datetime.now(UTC).isoformat(timespec="seconds"))
+        page = write_retraining_page(place)
+    show_updates(place, plain_console())
+    print(f"Updates: {page}")
 
 
 def rollback(

@@ -192,7 +192,7 @@ def create_workspace(
     simulated = (data / SIMULATION_TRUTH).exists()
     url = _remote_url(remote, path, data)
     with new_folder(path) as scratch:
-        run_quietly(["dvc", "init", "--quiet", "--no-scm"], cwd=scratch)
+        run_quietly(["dvc", "init", "--no-scm"], cwd=scratch)
         run_quietly(["dvc", "config", "core.analytics", "false"], cwd=scratch)
         run_quietly(["dvc", "config", "core.check_update", "false"], cwd=scratch)
         run_quietly(["dvc", "remote", "add", "--default", REMOTE, url], cwd=scratch)

@@ -47,11 +47,17 @@ class Chunk:
 
 
 def ingest(
-    source: Path, out: Path, params: IngestParams, batches: Sequence[Path] = (), workers: int | None = None
+    source: Path,
+    out: Path,
+    params: IngestParams,
+    batches: Sequence[Path] = (),
+    workers: int | None = None,
+    codes: Mapping[str, str | None] | None = None,
 ) -> None:
     """Read the PTB-XL folder `source` at 100 Hz and write the stage's four files into the empty folder `out`.
 
-    `batches` are folders of the same kind whose records were added later; the statements of `source` hold for all.
+    `batches` are folders of the same kind whose records were added later; the statements of `source`, or else `codes`
+    (`read_statements`), hold for all.
     A record that cannot be used is listed in quarantine.csv and left out. InputError when a folder's tables
     cannot be used, or more than params.max_quarantined of the rows is quarantined: nothing stays in `out`
     then. `workers` (by default `most_workers`) changes the speed, never a byte of the result.
@@ -65,9 +71,7 @@ def ingest(
     folders = {"": source / RECORDS_FOLDER} | {
         f"{batch.as_posix()}/": batch / RECORDS_FOLDER for batch in batches
     }
-    statements = read_csv(source / "scp_statements.csv", ("diagnostic", "diagnostic_class"))
-    codes = superclass_by_code(statements, code_column=next(iter(statements[0])))
-    candidates, quarantined = select_rows(rows, codes)
+    candidates, quarantined = select_rows(rows, read_statements(source) if codes is None else codes)
     check_share(quarantined, len(rows), params.max_quarantined)
     scratch = out / "signals.scratch.npy"
     try:
@@ -96,6 +100,15 @@ def ingest(
     write_records(records, out / "records.parquet")
     write_quarantine(quarantined, out / "quarantine.csv")
     write_json(out / "card.json", data_card(records, quarantined))
+
+
+def read_statements(folder: Path) -> dict[str, str | None]:
+    """Statement -> superclass, None for one that is not diagnostic, by scp_statements.csv of a PTB-XL folder.
+
+    InputError when the file cannot be used.
+    """
+    statements = read_csv(folder / "scp_statements.csv", ("diagnostic", "diagnostic_class"))
+    return superclass_by_code(statements, code_column=next(iter(statements[0])))
 
 
 def read_csv(path: Path, required: Sequence[str]) -> list[dict[str, str]]:

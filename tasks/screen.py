@@ -1,13 +1,16 @@
 """What a batch of new records is worth: which may be used, and whether they differ from those learnt from.
 
-A process of its own, outside of DVC: `python -m tasks.screen BATCH OUT CHAMPION PARENT` in a workspace writes
-accepted.csv, quarantine.csv, drift.csv and screening.json into the empty folder OUT; `flows.retrain` runs it.
+A process of its own, outside of DVC: `python -m tasks.screen BATCH OUT CHAMPION SOURCE [EARLIER ACCEPTED]... PARENT` in
+a workspace writes accepted.csv, quarantine.csv, drift.csv and screening.json into the empty folder OUT; `flows.retrain`
+runs it. SOURCE is the folder of the cohort's first records, EARLIER a batch of the same update that was screened
+before, ACCEPTED its accepted.csv. Exit code 3 is for a batch that cannot be used; 2, as of every stage, for other bad
+input.
 """
 
 import csv
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,22 +21,26 @@ from numpy.typing import NDArray
 from models.bundle import Classifier
 from models.drift_features import EmbeddingMap, ModelView, model_features, view_records
 from models.runtime import make_deterministic
-from tasks.file_names import LEARNT
-from tasks.ingest import ingest, write_quarantine
+from tasks.file_names import LEARNT, RECORDS_TABLE
+from tasks.ingest import ingest, read_csv, read_statements, write_quarantine
 from tasks.params.ingest import IngestParams
 from tasks.params.reading import read_section
 from tasks.params.retrain import DriftParams
 from tasks.params.train import ComputeParams
 from tasks.parent import end_with
+from tasks.refused_batch import EXIT_BATCH_REFUSED, BatchRefused
 from tasks.stage import OUT, run, write_json
 from veribeat.conventions import SUPERCLASSES
+from veribeat.data.ptbxl_table import REQUIRED_COLUMNS, whole_number
 from veribeat.data.quarantine import Quarantined, Reason
 from veribeat.drift.batch import DriftSettings, judge_batch
 from veribeat.drift.features import signal_features
+from veribeat.errors import InputError
 from veribeat.signal.device_shift import shifted_devices, signal_levels
 from veribeat.signal.screening import Screening
 from veribeat.signal.stored_units import from_units
 
+KNOWN_COLUMNS = ["ecg_id", "patient_id", "fold"]
 RECORD_COLUMNS = ["ecg_id", "patient_id", "fold", "age", "device", "filename", *SUPERCLASSES]
 
 
@@ -68,15 +75,31 @@ class Records:
 class Reference:
     """What a batch is compared with: records that the champion learnt from, and others that it did not."""
 
-    known: pd.DataFrame  # ecg_id, patient_id and fold of the whole cohort
+    known: pd.DataFrame
+    """ecg_id, patient_id and fold of the whole cohort, and of what earlier batches of the update add to it."""
+    unusable: frozenset[int]
+    """ecg_id of records that `ingest` has left out of the cohort: it would leave out one more of them, too."""
+    codes: Mapping[str, str | None]
+    """Statement -> superclass, of the cohort."""
     learnt: Records
     held_out: Records
     """Of validation: a model is surer of records that it has learnt from."""
     champion: Classifier
 
     @classmethod
-    def read(cls, out: Path, champion: Path, params: DriftParams) -> "Reference":
-        """From the outputs of the stages `ingest` and `split` below `out`, and the champion's release."""
+    def read(
+        cls,
+        out: Path,
+        champion: Path,
+        source: Path,
+        params: DriftParams,
+        earlier: Sequence[tuple[Path, Path]] = (),
+    ) -> "Reference":
+        """From the outputs of the stages `ingest` and `split` below `out`, the champion's release, and `source`.
+
+        `source` is the folder of the cohort's first records; `earlier` are batches of the same update that were
+        screened before, with their lists of accepted records.
+        """
         generator = np.random.default_rng(params.seed)
         learnt = pd.read_csv(champion / LEARNT)["ecg_id"].to_numpy(dtype=np.int64)
         roles = pd.read_parquet(out / "split" / "roles.parquet", columns=["ecg_id", "validation"])
@@ -86,12 +109,29 @@ class Reference:
         def drawn(ids: NDArray[np.int64]) -> Records:
             return Records.read(cohort, generator.permutation(ids)[: params.reference_records])
 
+        known = pd.read_parquet(cohort / "records.parquet", columns=KNOWN_COLUMNS)
+        left_out = pd.read_csv(
+            cohort / "quarantine.csv", usecols=["ecg_id"], dtype=str, keep_default_na=False
+        )
+        numbers = map(whole_number, left_out["ecg_id"])
         return cls(
-            known=pd.read_parquet(cohort / "records.parquet", columns=["ecg_id", "patient_id", "fold"]),
+            known=pd.concat([known, *(_to_be_known(*each) for each in earlier)], ignore_index=True),
+            unusable=frozenset(number for number in numbers if number is not None),
+            codes=read_statements(source),
             learnt=drawn(learnt),
             held_out=drawn(held_out),
             champion=Classifier.load(champion),
         )
+
+
+def _to_be_known(batch: Path, accepted: Path) -> pd.DataFrame:
+    """KNOWN_COLUMNS of the accepted records of a batch."""
+    filenames = set(pd.read_csv(accepted, usecols=["filename"], dtype=str)["filename"])
+    rows = [
+        row for row in read_csv(batch / RECORDS_TABLE, REQUIRED_COLUMNS) if row["filename_lr"] in filenames
+    ]
+    cells = [[whole_number(row[name]) for name in ("ecg_id", "patient_id", "strat_fold")] for row in rows]
+    return pd.DataFrame(cells, columns=KNOWN_COLUMNS, dtype=np.int64)
 
 
 def screen(
@@ -106,11 +146,16 @@ def screen(
       makes of them, against those of validation (`veribeat.drift`);
     - screening.json: counts.
 
-    Raises InputError when the batch's tables cannot be read, or no record can.
+    Raises BatchRefused when the batch's tables cannot be read, or no record can; InputError when there is too little to
+    compare it with.
     """
     with tempfile.TemporaryDirectory(dir=out) as scratch:
         read = Path(scratch)
-        ingest(batch, read, ingest_params.model_copy(update={"max_quarantined": 1.0}))
+        try:
+            lenient = ingest_params.model_copy(update={"max_quarantined": 1.0})
+            ingest(batch, read, lenient, codes=reference.codes)
+        except InputError as error:
+            raise BatchRefused(str(error)) from error
         came = Records.read(read)
         with (read / "quarantine.csv").open(encoding="utf-8", newline="") as file:
             unreadable = list(csv.DictReader(file))
@@ -118,7 +163,11 @@ def screen(
         Quarantined(row["ecg_id"], row["file"], Reason(row["reason"]), row["detail"]) for row in unreadable
     ]
     found, screening = came, Screening.fit(reference.learnt.signals_mv)
-    for check in (_Clashes(reference.known), _Defects(screening), _Devices(reference.learnt)):
+    for check in (
+        _Clashes(reference.known, reference.unusable),
+        _Defects(screening),
+        _Devices(reference.learnt),
+    ):
         reasons = check(found)
         quarantined += _listed(found.table, reasons)
         found = found.only(np.array([reason is None for reason in reasons], dtype=np.bool_))
@@ -145,9 +194,10 @@ Finding = tuple[Reason, str] | None
 
 
 class _Clashes:
-    """Records that the cohort has already, or whose patient is in another fold there."""
+    """Records that the cohort has already, or has left out, or whose patient is in another fold there."""
 
-    def __init__(self, known: pd.DataFrame) -> None:
+    def __init__(self, known: pd.DataFrame, unusable: frozenset[int]) -> None:
+        self.unusable = unusable
         self.ecg_ids = set(known["ecg_id"].tolist())
         self.folds = dict(zip(known["patient_id"].tolist(), known["fold"].tolist(), strict=True))
 
@@ -158,6 +208,8 @@ class _Clashes:
     def _of(self, ecg_id: int, patient: int, fold: int) -> Finding:
         if ecg_id in self.ecg_ids:
             return Reason.DUPLICATE_ECG_ID, "the cohort has a record with this ecg_id"
+        if ecg_id in self.unusable:
+            return Reason.DUPLICATE_ECG_ID, "the cohort's quarantine has a record with this ecg_id"
         other = self.folds.get(patient, fold)
         if other != fold:
             detail = f"patient {patient} has records in fold {other} of the cohort, here in {fold}"
@@ -233,11 +285,16 @@ def main() -> None:
     """Screen the batch named on the command line, as long as the flow lives whose process id is the last argument."""
     *folders, parent = sys.argv[1:]
     end_with(int(parent))  # the next flow screens into the same folder as one that was killed
-    batch, out, champion = map(Path, folders)
+    batch, out, champion, source, *others = map(Path, folders)
+    earlier = tuple(zip(others[::2], others[1::2], strict=True))
     make_deterministic(read_section(ComputeParams, "compute").threads)
     drift = read_section(DriftParams, "retrain", "drift")
-    reference = Reference.read(OUT, champion, drift)
-    screen(batch, reference, out, read_section(IngestParams, "ingest"), drift)
+    reference = Reference.read(OUT, champion, source, drift, earlier)
+    try:
+        screen(batch, reference, out, read_section(IngestParams, "ingest"), drift)
+    except BatchRefused as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(EXIT_BATCH_REFUSED)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,13 @@ from pathlib import Path
 from flows.folders import copy_whole
 from flows.process import run_quietly
 from flows.release.contents import release_folder
+from flows.remote import check_outputs
 from flows.retrain.inbox import store
 from flows.tracking.lock import LOCK_FILE, read_lock
 from flows.workspace import Workspace
-from tasks.params.reading import PARAMS_FILE, read_document
-from tasks.stages import BATCHES, PTBXL_FILES
+from tasks.params.document import Params
+from tasks.params.reading import PARAMS_FILE, parse, read_document
+from tasks.stages import BATCHES, PTBXL_FILES, stages
 from veribeat.errors import InputError
 
 
@@ -31,7 +33,7 @@ def extend(place: Workspace, batches: dict[str, tuple[Path, Path]], champion: st
         if not target.exists():
             table, files = _accepted(batch, accepted)
             store(batch, table, files, target)
-        run_quietly(["dvc", "add", "--quiet", f"{BATCHES}/{name}"], cwd=place.path)
+        run_quietly(["dvc", "add", f"{BATCHES}/{name}"], cwd=place.path)
     params = place.params()
     known = [] if champion is None else batches_of(place, champion)
     names = [*known, *batches]
@@ -54,7 +56,18 @@ def restore(place: Workspace, release: str) -> None:
     # Stages that no update needs may never have run; DVC would fail for want of their outputs.
     made = sorted(place.written_stages() & read_lock(place.path).stages.keys())
     if made:
-        run_quietly(["dvc", "checkout", "--quiet", "--force", *made], cwd=place.path)
+        run_quietly(["dvc", "checkout", "--force", *made], cwd=place.path)
+
+
+def check_can_be_restored(place: Workspace, release: str) -> None:
+    """Raise InputError when `restore` would not find outputs of a release; those in the remote are fetched."""
+    folder = release_folder(place.path, release)
+    then, params = (read_document(file) for file in (folder / PARAMS_FILE, place.params_file))
+    params["cohort"]["batches"] = then["cohort"]["batches"]
+    params["retrain"]["champion"] = then["retrain"]["champion"]
+    params["explain"]["arm"] = then["explain"]["arm"]
+    needed = stages(parse(Params, params, path=PARAMS_FILE))
+    check_outputs(place, folder, [stage.name for stage in needed])
 
 
 def _set(place: Workspace, batches: list[str], champion: str | None, arm: str | None) -> None:

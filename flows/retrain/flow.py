@@ -20,20 +20,23 @@ from flows.release.stages import leading_to
 from flows.retrain import registry, steps
 from flows.retrain.ledger import Decision, TakenBatch, Update, champion_of
 from flows.retrain.page import write_retraining_page
+from flows.retrain.refusal import way_out
 from flows.tracking.context import RunContext
 from flows.workspace import Workspace
 from veribeat.errors import InputError
 
 NOTHING_NEW = "NothingNew"
-"""Name of the state of a run that found the inbox empty."""
+"""Name of the state of a run that found nothing to do."""
 
 _step = task(persist_result=False, cache_policy=NO_CACHE)  # the ledger is the cache
 
 
 @_step
-def screen(place: Workspace, update: Update, batch: TakenBatch) -> str | None:
+def screen(
+    place: Workspace, update: Update, batch: TakenBatch, earlier: tuple[TakenBatch, ...]
+) -> str | None:
     """Quarantine what cannot be used of a batch, and compare the rest with what the champion learnt from."""
-    return steps.screen(place, update, batch, get_run_logger().info)
+    return steps.screen(place, update, batch, earlier, get_run_logger().info)
 
 
 @_step
@@ -106,7 +109,13 @@ def _retrain(place: Workspace, versions: tuple[str, ...], key: Path | None) -> S
     repair_after_kill(place.path, logger.warning)
     update = steps.next_update(place, _now())
     if update is None:
-        return Completed(name=NOTHING_NEW, message="The inbox is empty.", data=write_retraining_page(place))
+        waiting = champion_of(place.path) is not None
+        message = (
+            "The inbox is empty."
+            if waiting
+            else "The first champion was refused, and nothing has changed since."
+        )
+        return Completed(name=NOTHING_NEW, message=message, data=write_retraining_page(place))
     logger.info("update %s (%s): %s", update.name, update.kind, ", ".join(b.name for b in update.batches))
     if update.decision is None:
         update.add_versions(
@@ -115,9 +124,12 @@ def _retrain(place: Workspace, versions: tuple[str, ...], key: Path | None) -> S
     git = git_state()
     context = RunContext(str(flow_run.get_id()), git.sha, {}, git.dirty, update.other_versions)
     if update.decision is None:
-        _challenge(place, update, context, key)
+        try:
+            _challenge(place, update, context, key)
+        except InputError as error:
+            raise InputError(f"{error}{way_out(update)}") from error
     log_and_promote(place, update, context)
-    steps.settle(place, update, _now())
+    steps.settle(place, update, _now(), logger.warning)
     decision = update.decision
     assert decision is not None
     outcome = f"release {decision.release} is champion" if decision.accepted else "the champion stays"
@@ -127,7 +139,10 @@ def _retrain(place: Workspace, versions: tuple[str, ...], key: Path | None) -> S
 
 def _challenge(place: Workspace, update: Update, context: RunContext, key: Path | None) -> None:
     """From the inbox to a decision."""
-    reasons = {batch: screen(place, update, batch) for batch in update.batches}
+    reasons: dict[TakenBatch, str | None] = {}
+    for batch in update.batches:
+        earlier = tuple(other for other, reason in reasons.items() if reason is None)
+        reasons[batch] = screen(place, update, batch, earlier)
     refused = {batch.name: reason for batch, reason in reasons.items() if reason is not None}
     usable = tuple(batch for batch, reason in reasons.items() if reason is None)
     if update.kind == "update" and not usable:
@@ -136,6 +151,8 @@ def _challenge(place: Workspace, update: Update, context: RunContext, key: Path 
     extend(place, update, usable)
     for stage in leading_to(place, ["challenge"]):
         run_stage_to_end(place.path, stage)
+        if stage == "ingest":
+            steps.check_ingested(place, update, usable)
     decide(place, update, refused, context, key)
 
 

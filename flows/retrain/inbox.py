@@ -2,10 +2,12 @@
 
 import re
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from flows.folders import new_folder
-from flows.retrain.ledger import TakenBatch
+from flows.retrain.ledger import TakenBatch, Update
+from tasks.refused_batch import BatchRefused
 from tasks.stage import digest
 from tasks.stages import PTBXL_FILES
 from veribeat.errors import InputError
@@ -31,18 +33,33 @@ def names_in(workspace: Path, where: str) -> list[str]:
 
 
 def digest_of(batch: Path) -> str:
-    """Stands for the names and bytes of all files of a batch; a file instead of a folder has one, too."""
-    files = sorted(path for path in batch.rglob("*") if path.is_file()) if batch.is_dir() else [batch]
+    """Stands for the names and bytes of all files of a batch; a file instead of a folder has one, too.
+
+    What links lead to counts: records100 may be one.
+    """
+    files = sorted(_files(batch, ())) if batch.is_dir() else [batch]
     return digest("\n".join(file.relative_to(batch).as_posix() for file in files), *files)
 
 
+def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+    """Of a folder and those below; `above` are the real folders on the way, so that links in a circle end."""
+    real = folder.resolve()
+    if real in above:
+        return
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from _files(path, (*above, real))
+        elif path.is_file():
+            yield path
+
+
 def check_is_batch(batch: Path) -> None:
-    """Raise InputError unless the folder is laid out as PTB-XL is, under a name that params.yaml can hold."""
+    """Raise BatchRefused unless the folder is laid out as PTB-XL is, under a name that params.yaml can hold."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", batch.name):
-        raise InputError("a batch's name may have letters, digits, '.', '_' and '-' only: rename it")
+        raise BatchRefused("a batch's name may have letters, digits, '.', '_' and '-' only: rename it")
     for file in PTBXL_FILES:
         if not (batch / file).exists():
-            raise InputError(f"it has no {file}, so it is no folder in PTB-XL's layout")
+            raise BatchRefused(f"it has no {file}, so it is no folder in PTB-XL's layout")
 
 
 def located(workspace: Path, batch: TakenBatch) -> Path:
@@ -53,12 +70,30 @@ def located(workspace: Path, batch: TakenBatch) -> Path:
     return folder
 
 
-def put_away(workspace: Path, batch: TakenBatch, stored: str, where: str) -> None:
-    """Move a batch out of the inbox, to taken/ or held/; nothing where that was done already."""
+def unchanged(workspace: Path, update: Update, batch: TakenBatch) -> Path:
+    """The batch in the inbox; InputError where it is no longer what the update began with."""
+    folder = located(workspace, batch)
+    if digest_of(folder) != batch.digest:
+        raise InputError(
+            f"{folder} has changed since update {update.name} began with it: put it back as it was, then run again."
+        )
+    return folder
+
+
+def put_away(
+    workspace: Path, batch: TakenBatch, stored: str, where: str, warn: Callable[[str], object]
+) -> None:
+    """Move a batch out of the inbox, to taken/ or held/; nothing where that was done already.
+
+    Its user may have taken it away meanwhile: `warn` is told.
+    """
     target = workspace / where / stored
     if target.exists():
         return
-    source = located(workspace, batch)
+    source = workspace / INBOX / batch.name
+    if not source.exists():
+        warn(f"{source} has gone, so that {where}/ gets no copy of it.")
+        return
     target.parent.mkdir(exist_ok=True)
     source.replace(target)
 

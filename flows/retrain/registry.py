@@ -1,5 +1,6 @@
 """The model registry: a version for each release, and the alias that says which one serves."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,8 @@ RELEASE = "release"
 
 
 def model_name(place: Workspace) -> str:
-    """The registered model of a workspace."""
-    return f"veribeat-{place.path.name}"
+    """The registered model of a workspace; what MLflow refuses in a name, or would read as a quote, becomes "_"."""
+    return re.sub(r"[^\w. -]", "_", f"veribeat-{place.path.name}")
 
 
 def _store(place: Workspace) -> "Store":
@@ -84,12 +85,16 @@ def log_update(place: Workspace, update: Update, context: RunContext) -> str:
     files = sorted(path for path in update.folder.rglob("*.csv") if path.is_file())
     store.log_files(run_id, {file: str(file.parent.relative_to(update.folder)) for file in files})
     if update.kind != "rollback" and decision.release is not None:
-        from flows.tracking.model import log_model  # torch, too, takes seconds to import
-
-        release = release_folder(place.path, decision.release)
-        log_model(store, run_id, release / WEIGHTS, release / DESCRIPTION, {RELEASE: decision.release})
+        _log_model(place, store, run_id, decision.release)
     store.finish(run_id)
     return run_id
+
+
+def _log_model(place: Workspace, store: "Store", run_id: str, release: str) -> None:
+    from flows.tracking.model import log_model  # torch, too, takes seconds to import
+
+    folder = release_folder(place.path, release)
+    log_model(store, run_id, folder / WEIGHTS, folder / DESCRIPTION, {RELEASE: release})
 
 
 def _scores(file: Path) -> dict[str, float]:
@@ -104,9 +109,11 @@ def _scores(file: Path) -> dict[str, float]:
     }
 
 
-def promote(place: Workspace, release: str, run_id: str | None) -> None:
+def promote(place: Workspace, release: str, run_id: str) -> None:
     """Make the alias lead to the version of `release`, which is made if need be from the model that its run logged.
 
+    `run_id` is the run of the update after which `release` is champion. Where that update did not make it, and the
+    store has no version of it (another store than before, or one made anew), its model is logged with this run.
     Called again it changes nothing, so that a kill in between is made good by the next call.
     """
     store = _store(place)
@@ -115,7 +122,11 @@ def promote(place: Workspace, release: str, run_id: str | None) -> None:
         client.create_registered_model(name)
     version = _version_of(client, name, release)
     if version is None:
-        (model,) = client.search_logged_models([store.experiment_id], f"source_run_id = '{run_id}'")
+        model = _logged_model(store, run_id, release)
+        if model is None:
+            _log_model(place, store, run_id, release)
+            model = _logged_model(store, run_id, release)
+        assert model is not None
         # Not by "models:/ID", which MLflow would look for in the store of its process-wide tracking URI.
         version = client.create_model_version(
             name, model.artifact_location, run_id, tags={RELEASE: release}, model_id=model.model_id
@@ -131,6 +142,13 @@ def served(place: Workspace) -> str | None:
         return None
     version = client.get_registered_model(name).aliases.get(ALIAS)
     return None if version is None else str(client.get_model_version(name, version).tags[RELEASE])
+
+
+def _logged_model(store: "Store", run_id: str, release: str) -> Any:
+    """What a run has logged of a release, whole; None where there is none."""
+    found = store.client.search_logged_models([store.experiment_id], f"source_run_id = '{run_id}'")
+    ready = (model for model in found if str(model.status) == "READY")
+    return next((model for model in ready if model.params.get(RELEASE) == release), None)
 
 
 def _version_of(client: Any, name: str, release: str) -> str | None:

@@ -13,7 +13,7 @@ from command_line import call
 from ruamel.yaml import YAML
 
 from flows.process import environment
-from flows.remote import CacheUse, cache_use, push, remote_url
+from flows.remote import CacheUse, cache_use, check_outputs, push, remote_url
 from flows.status import describe_cache
 from flows.workspace import Workspace, create_workspace
 from tasks.params.simulate import SimulateParams
@@ -117,6 +117,32 @@ def test_what_is_pushed_comes_back_byte_by_byte(place: Workspace, capsys: pytest
     dvc(place, "pull", "--allow-missing")  # of the stages that have not run there is nothing
     assert outputs(place) == before
     assert "Running stage" not in dvc(place, "repro", "split")
+
+
+def test_outputs_of_an_earlier_state_are_fetched_or_missed(place: Workspace, tmp_path: Path) -> None:
+    state, stages = tmp_path / "state", ["ingest", "split", "of-no-interest"]
+    state.mkdir()
+    for name in ("dvc.yaml", "dvc.lock"):
+        shutil.copyfile(place.path / name, state / name)
+    before = outputs(place)
+    cached = {path.name for path in objects(place)}
+    check_outputs(place, state, stages)  # all of it is in the cache; there is no remote yet
+    push(place)
+    shutil.rmtree(place.path / ".dvc/cache")
+    (place.path / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")  # the present state needs nothing
+    check_outputs(place, state, stages)
+    assert {path.name for path in objects(place)} == cached
+    assert outputs(place) == before
+    shutil.rmtree(place.path / ".dvc/cache")
+    shutil.rmtree(f"{place.path}-remote")
+    words = r"8 of the outputs that .*state/dvc\.lock names are not in DVC's cache, and not to be had from .*w-remote"
+    with pytest.raises(InputError, match=words):
+        check_outputs(place, state, stages)
+    config = place.path / ".dvc/config"
+    config.write_text(config.read_text().replace("remote = storage", ""))
+    with pytest.raises(InputError, match="and the workspace has no remote: add the remote"):
+        check_outputs(place, state, stages)
+    check_outputs(place, state, ["of-no-interest"])
 
 
 def test_push_names_what_stands_in_its_way(place: Workspace) -> None:

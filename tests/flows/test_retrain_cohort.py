@@ -1,5 +1,6 @@
 """What an update does to the cohort and to the inbox, without a training."""
 
+import fcntl
 import json
 import shutil
 from pathlib import Path
@@ -9,8 +10,10 @@ import pytest
 from bad_records import filename, row, signal, write_record, write_tables
 from bare_updates import NOW, release, release_of_state
 
+from flows.folders import new_folder
 from flows.process import run_quietly
 from flows.release.contents import STATE, release_folder
+from flows.release.record import Making
 from flows.retrain import cohort, inbox, steps
 from flows.retrain.ledger import Decision, begin
 from flows.workspace import Workspace
@@ -119,6 +122,21 @@ def test_dvc_does_not_take_releases_for_pipelines(study: Workspace, batch: tuple
     assert set(found) == {stage.name for stage in study.stages()}  # none of which has run; the batch is there
 
 
+def test_what_dvc_cannot_do_it_says_why(study: Workspace, batch: tuple[Path, Path]) -> None:
+    lock = study.path / ".dvc" / "tmp" / "lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match=f"^Another DVC process is busy in {study.path}: wait"):
+            cohort.extend(study, {"0002-b": batch}, "0001")
+    cache = study.path / ".dvc" / "cache"
+    cache.write_text("no folder")
+    with pytest.raises(
+        InputError, match=r"^'dvc add batches/0002-b' failed in .*: .*(Not a directory|File exists)"
+    ):
+        cohort.extend(study, {"0002-b": batch}, "0001")
+
+
 # Steps
 
 
@@ -134,7 +152,7 @@ def test_the_next_update_is_the_unfinished_one_then_the_inbox(study: Workspace) 
     assert steps.next_update(study, NOW) == begun
     begun.decide(Decision(None, ("no",), ("a",)))
     assert steps.next_update(study, NOW) == begun
-    steps.settle(study, begun, NOW)
+    steps.settle(study, begun, NOW, print)
     later = steps.next_update(study, NOW)
     assert later is not None
     assert [batch.name for batch in later.batches] == ["b"]
@@ -149,6 +167,73 @@ def test_without_a_champion_the_first_update_takes_nothing(updatable: Path, tmp_
     assert (begun.kind, begun.batches, begun.champion) == ("first", (), None)
 
 
+def test_a_first_champion_that_was_refused_is_not_tried_again_as_it_was(
+    updatable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = Workspace.at(shutil.copytree(updatable, tmp_path / "study", symlinks=True))
+    (study.path / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
+    changed: dict[str, object] = {}
+    monkeypatch.setattr(steps, "run_quietly", lambda command, cwd: json.dumps(changed))
+    refused = steps.next_update(study, NOW)
+    assert refused is not None
+    with new_folder(refused.folder / "evidence") as evidence:
+        for name in STATE:
+            shutil.copyfile(study.path / name, evidence / name)
+    refused.decide(Decision(None, ("ece of all is 0.2",)))
+    assert steps.next_update(study, NOW) == refused  # to be settled
+    steps.settle(study, refused, NOW, print)
+    assert steps.next_update(study, NOW) is None
+    changed["train-baseline"] = [{"changed deps": {"code/models/training.py": "modified"}}]
+    copy = Workspace.at(shutil.copytree(study.path, tmp_path / "copy", symlinks=True))
+    later = steps.next_update(copy, NOW)
+    assert later is not None
+    assert (later.name, later.kind) == ("0002", "first")
+    changed.clear()
+    study.set_params(["retrain.judge.limits.ece=0.3"])
+    later = steps.next_update(study, NOW)
+    assert later is not None
+    assert (later.name, later.kind) == ("0002", "first")
+
+
+def outputs_of_challenge(study: Workspace, verdict: str) -> None:
+    """What `judge` reads."""
+    out = study.path / "out"
+    arm = f"train-{study.params().judged}"
+    for folder in ("challenge", arm):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    (out / "challenge" / "challenge.json").write_text('{"accepted": true, "broken": []}')
+    (out / "challenge" / "acceptance.csv").write_text("limit,scope,champion,challenger,low,bound,kept\n")
+    (out / "challenge" / "scores.csv").write_text(verdict)
+    (out / arm / "selection.csv").write_text("epoch\n")
+
+
+def test_evidence_and_release_are_of_the_last_attempt(
+    study: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def make(place: Workspace, arm: str, name: str, *_: object) -> None:
+        made.append(name)
+        assert not release_folder(place.path, name).exists()
+        release_of_state(place, name)
+
+    monkeypatch.setattr(steps, "write_release", make)
+    monkeypatch.setattr(steps, "decision_document", lambda *_: "")
+    making = Making(NOW, "0123abc", False, {}, None, ())
+    update = begin(study.path, "update", (), "0001", NOW)
+    for number, (verdict, value, releases) in enumerate((("1", "0.1", 1), ("1", "0.1", 1), ("2", "0.2", 2))):
+        study.set_params([f"retrain.judge.limits.ece={value}"])
+        outputs_of_challenge(study, verdict)
+        assert steps.judge(study, update, {}).accepted
+        evidence = update.folder / "evidence"
+        assert (evidence / "scores.csv").read_text() == verdict, number
+        assert (evidence / "params.yaml").read_bytes() == study.params_file.read_bytes()
+        steps.release(study, update, {}, making, None)
+        assert made == ["0002"] * releases
+        released = release_folder(study.path, "0002") / "params.yaml"
+        assert released.read_bytes() == study.params_file.read_bytes()
+
+
 def test_settling_twice_is_settling_once(study: Workspace, batch: tuple[Path, Path]) -> None:
     before = state(study)
     (study.path / "inbox").mkdir()
@@ -159,7 +244,7 @@ def test_settling_twice_is_settling_once(study: Workspace, batch: tuple[Path, Pa
     cohort.extend(study, {"0002-b": (study.path / "inbox" / "b", batch[1])}, "0001")
     update.decide(Decision(None, ("worse",), ("a", "b")))
     for _ in range(2):
-        steps.settle(study, update, NOW)
+        steps.settle(study, update, NOW, print)
         assert state(study) == before
         assert sorted(path.name for path in (study.path / "held").iterdir()) == ["0002-a", "0002-b"]
         assert not any((study.path / "inbox").iterdir())

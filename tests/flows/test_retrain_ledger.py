@@ -147,21 +147,44 @@ def test_a_digest_stands_for_every_byte_and_every_name(workspace: Path) -> None:
     assert inbox.digest_of(original) == before  # whatever the folder's own name
 
 
+def test_a_digest_stands_for_what_links_lead_to(tmp_path: Path) -> None:
+    write_good_folder(tmp_path / "elsewhere")
+    batch = tmp_path / "batch"
+    shutil.copytree(tmp_path / "elsewhere", batch)
+    before = inbox.digest_of(batch)
+    shutil.rmtree(batch / "records100")
+    (batch / "records100").symlink_to(tmp_path / "elsewhere" / "records100")
+    assert inbox.digest_of(batch) == before
+    signals = next((tmp_path / "elsewhere" / "records100").rglob("*.dat"))
+    signals.write_bytes(b"0" * 24000)
+    after = inbox.digest_of(batch)
+    assert after != before
+    (batch / "records100" / "again").symlink_to(batch, target_is_directory=True)  # a circle
+    assert inbox.digest_of(batch) == after
+
+
 def test_a_batch_is_put_away_once(workspace: Path) -> None:
     batch = TakenBatch("b", "d")
     for _ in range(2):
-        inbox.put_away(workspace, batch, "0001-b", inbox.TAKEN)
+        inbox.put_away(workspace, batch, "0001-b", inbox.TAKEN, print)
     assert (workspace / "taken/0001-b/x/1").read_text() == "1"
     assert not (workspace / "inbox/b").exists()
     # Another one of the same name is left alone: the first call had its own.
     (workspace / "inbox/b").mkdir()
-    inbox.put_away(workspace, batch, "0001-b", inbox.TAKEN)
+    inbox.put_away(workspace, batch, "0001-b", inbox.TAKEN, print)
     assert (workspace / "inbox/b").exists()
 
 
 def test_a_batch_that_has_gone_is_one_sentence(workspace: Path) -> None:
     with pytest.raises(InputError, match="has gone since an update began with it"):
-        inbox.put_away(workspace, TakenBatch("z", "d"), "0001-z", inbox.HELD)
+        inbox.located(workspace, TakenBatch("z", "d"))
+
+
+def test_a_batch_that_its_user_has_taken_away_is_not_put_away(workspace: Path) -> None:
+    warnings: list[str] = []
+    inbox.put_away(workspace, TakenBatch("z", "d"), "0001-z", inbox.HELD, warnings.append)
+    assert warnings == [f"{workspace / 'inbox' / 'z'} has gone, so that held/ gets no copy of it."]
+    assert not (workspace / "held").exists()
 
 
 def test_a_batch_has_a_layout_and_a_name(tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 import torch
+from bad_records import filename, write_good_folder
 from bare_updates import NOW, decided
 
 from flows.release.contents import STATE, release_folder
 from flows.release.manifest import write_manifest
-from flows.retrain import registry
+from flows.retrain import cohort, registry, steps
 from flows.retrain.ledger import Decision, TakenBatch, Update, begin, champion_of, updates
+from flows.retrain.refusal import refuse
 from flows.retrain.rollback import roll_back
 from flows.tracking.context import RunContext
 from flows.tracking.environment import quieten
@@ -57,6 +59,12 @@ def logged(study: Workspace, store: Path, monkeypatch: pytest.MonkeyPatch) -> Wo
     for name in ("0001", "0002"):
         served_release(study, name)
     return study
+
+
+def rolled_back_once(study: Workspace) -> None:
+    """After an update that made 0002 champion, and a rollback."""
+    decided(study.path, Decision("0002", ()))
+    decided(study.path, Decision("0001", ("alarms",)), kind="rollback")
 
 
 def runs(study: Workspace) -> list[Any]:
@@ -144,11 +152,42 @@ def test_a_rollback_is_in_the_ledger_and_in_the_registry(logged: Workspace) -> N
     assert versions(logged) == ["0001", "0002"]
 
 
+def test_a_store_that_has_never_seen_the_champion_gets_it_from_the_release(
+    logged: Workspace, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = updates(logged.path)
+    registry.promote(logged, "0001", registry.log_update(logged, first, CONTEXT))
+    rolled_back_once(logged)
+    shutil.copytree(store, tmp_path / "other")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'other' / 'mlflow.db'}")
+    monkeypatch.chdir(tmp_path)  # where such a store keeps its files
+    assert registry.served(logged) is None
+    refused = decided(logged.path, Decision(None, ("worse",), ("b",)), TakenBatch("b", "d"))
+    for _ in range(2):
+        run_id = registry.log_update(logged, refused, CONTEXT)
+        registry.promote(logged, "0001", run_id)
+        assert (registry.served(logged), versions(logged)) == ("0001", ["0001"])
+    client = registry._store(logged).client
+    (version,) = client.search_model_versions(f"name = '{registry.model_name(logged)}'")
+    assert version.run_id == run_id
+    roll_back(logged, "0002", "alarms", NOW)
+    assert (registry.served(logged), versions(logged)) == ("0002", ["0001", "0002"])
+
+
+def test_any_name_of_a_workspace_makes_a_model_name(logged: Workspace) -> None:
+    odd = Workspace.at(logged.path.rename(logged.path.with_name("bob's study: 1")))
+    assert registry.model_name(odd) == "veribeat-bob_s study_ 1"
+    (first,) = updates(odd.path)
+    registry.promote(odd, "0001", registry.log_update(odd, first, CONTEXT))
+    assert registry.served(odd) == "0001"
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
         ("0001", "is the champion already"),
-        ("0009", "There is no release '0009', only 0001, 0002"),
+        ("0009", "There is no release '0009', only 0001"),
+        ("0002", "There is no release '0002', only 0001"),  # of an update that was never decided
         ("../releases/0002", "There is no release"),
         ("", "There is no release"),
     ],
@@ -160,9 +199,67 @@ def test_a_rollback_that_cannot_be_changes_nothing(logged: Workspace, name: str,
 
 
 def test_a_damaged_release_or_an_unfinished_update_stops_a_rollback(logged: Workspace) -> None:
+    rolled_back_once(logged)
     (release_folder(logged.path, "0002") / "model.pt").write_bytes(b"x")
     with pytest.raises(InputError, match=r"0002/model\.pt is changed: restore the release"):
         roll_back(logged, "0002", "why", NOW)
-    begin(logged.path, "update", (), "0001", NOW)
-    with pytest.raises(InputError, match="Update 0002 is unfinished"):
+    update = begin(logged.path, "update", (TakenBatch("a", "d"),), "0001", NOW)
+    words = "Update 0004 is unfinished: run 'veribeat retrain' first."
+    with pytest.raises(InputError, match=f"{words} Or hold the batches back with 'veribeat refuse'"):
         roll_back(logged, "0002", "why", NOW)
+    update.decide(Decision(None, ("worse",), ("a",)))
+    with pytest.raises(InputError, match=f"{words}$"):
+        roll_back(logged, "0002", "why", NOW)
+
+
+def test_a_rollback_whose_outputs_are_gone_changes_nothing(logged: Workspace) -> None:
+    lock = "schema: '2.0'\nstages:\n  ingest:\n    cmd: x\n    outs:\n    - path: out/ingest/card.json\n      md5: {}\n"
+    folder = release_folder(logged.path, "0002")
+    (folder / "dvc.lock").write_text(lock.format("0123456789abcdef0123456789abcdef"))
+    write_manifest(folder)
+    rolled_back_once(logged)
+    before = {name: (logged.path / name).read_bytes() for name in STATE}
+    with pytest.raises(
+        InputError, match=r"1 of the outputs that .*0002/dvc\.lock names are not in DVC's cache"
+    ):
+        roll_back(logged, "0002", "why", NOW)
+    assert len(updates(logged.path)) == 3
+    assert {name: (logged.path / name).read_bytes() for name in STATE} == before
+
+
+def test_an_update_can_be_refused_by_hand(logged: Workspace) -> None:
+    shutil.rmtree(release_folder(logged.path, "0002"))
+    for name in ("a", "b"):
+        write_good_folder(logged.path / "inbox" / name)
+    logged.set_params(["retrain.batches=2"])
+    shutil.copyfile(logged.params_file, release_folder(logged.path, "0001") / "params.yaml")
+    before = logged.params_file.read_bytes()
+    update = steps.next_update(logged, NOW)
+    assert update is not None
+    # As the next run would find it: learnt from, and not decided.
+    accepted = logged.path / "accepted.csv"
+    accepted.write_text(f"ecg_id,filename\n1,{filename(1)}\n")
+    cohort.extend(logged, {"0002-a": (logged.path / "inbox" / "a", accepted)}, "0001")
+    shutil.rmtree(logged.path / "inbox" / "b")
+    refuse(logged, "site B has withdrawn its records", NOW)
+    assert update.done
+    assert update.decision == Decision(None, ("site B has withdrawn its records",), ("a", "b"))
+    assert [path.name for path in (logged.path / "held").iterdir()] == ["0002-a"]
+    assert not list((logged.path / "batches").iterdir())
+    assert logged.params_file.read_bytes() == before
+    assert registry.served(logged) == champion_of(logged.path) == "0001"
+    assert len(runs(logged)) == 1
+    with pytest.raises(InputError, match="No update is unfinished"):
+        refuse(logged, "why", NOW)
+
+
+def test_an_update_that_is_decided_or_released_is_not_refused(logged: Workspace) -> None:
+    update = begin(logged.path, "update", (TakenBatch("a", "d"),), "0001", NOW)
+    words = "Update 0002 is decided already: run 'veribeat retrain'"
+    with pytest.raises(InputError, match=words):  # by its release, 0002
+        refuse(logged, "why", NOW)
+    assert update.decision is None
+    shutil.rmtree(release_folder(logged.path, "0002"))
+    update.decide(Decision(None, ("worse",), ("a",)))
+    with pytest.raises(InputError, match=words):
+        refuse(logged, "why", NOW)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,8 @@ from tasks.params.document import read_params
 from tasks.params.ingest import IngestParams
 from tasks.params.retrain import DriftParams
 from tasks.params.simulate import SimulateParams
-from tasks.screen import Reference, screen
+from tasks.refused_batch import EXIT_BATCH_REFUSED, BatchRefused
+from tasks.screen import Reference, _Clashes, main, screen
 from tasks.simulate import simulate
 from tasks.stage import CODE_ROOT
 from veribeat.conventions import SUPERCLASSES
@@ -50,7 +52,11 @@ class Screened:
     elsewhere: frozenset[int]
 
     def reference(self, drift: DriftParams) -> Reference:
-        return Reference.read(self.stages, self.champion, drift)
+        return Reference.read(self.stages, self.champion, self.source, drift)
+
+    @property
+    def source(self) -> Path:
+        return self.batch.parents[1] / "initial"
 
     @property
     def accepted(self) -> pd.DataFrame:
@@ -145,6 +151,62 @@ def test_what_the_cohort_has_is_not_taken_again(made: Screened) -> None:
     assert made.elsewhere
 
 
+def test_it_knows_what_the_cohort_left_out_and_what_earlier_batches_add(
+    made: Screened, tmp_path: Path
+) -> None:
+    """And what is known by neither passes, as it does without them."""
+    rows = pd.read_csv(made.batch / "ptbxl_database.csv", dtype=str, keep_default_na=False)
+    rows = rows[rows["ecg_id"].isin(made.accepted["ecg_id"].astype(str))]
+    again, patient, left_out, other = rows.drop_duplicates("patient_id").iloc[:4].to_dict("records")
+    stages, earlier = tmp_path / "stages", tmp_path / "earlier"
+    shutil.copytree(made.stages, stages)
+    earlier.mkdir()
+    with (stages / "ingest" / "quarantine.csv").open("a") as file:
+        file.write(f"1o1,x,unreadable cell,\n{left_out['ecg_id']},x,flat lead,lead V1\n")
+    fold = str(1 + int(patient["strat_fold"]) % 10)
+    moved = {**patient, "ecg_id": "999999", "filename_lr": "records100/x", "strat_fold": fold}
+    refused = {**other, "filename_lr": "records100/y"}  # not accepted there
+    table = pd.DataFrame([again, moved, refused])
+    table.to_csv(earlier / "ptbxl_database.csv", index=False)
+    table[:2][["ecg_id", "filename_lr"]].rename(columns={"filename_lr": "filename"}).to_csv(
+        earlier / "accepted.csv", index=False
+    )
+    drift = small(read_params(CODE_ROOT / "params.yaml").retrain.drift)
+    pairs = [(earlier, earlier / "accepted.csv")]
+    reference = Reference.read(stages, made.champion, made.source, drift, pairs)
+    clashes = _Clashes(reference.known, reference.unusable)
+    before = _Clashes(made.reference(drift).known, frozenset())
+    for row, reason in (
+        (again, Reason.DUPLICATE_ECG_ID),
+        (patient, Reason.PATIENT_IN_TWO_FOLDS),
+        (left_out, Reason.DUPLICATE_ECG_ID),
+        (other, None),
+    ):
+        key = int(row["ecg_id"]), int(float(row["patient_id"])), int(row["strat_fold"])
+        found = clashes._of(*key)
+        assert (None if found is None else found[0]) == reason
+        assert before._of(*key) is None
+
+
+def test_the_statements_are_those_of_the_cohort(
+    made: Screened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement that only the batch's own table has is unknown, as `ingest` will find it."""
+    source = tmp_path / "initial"
+    source.mkdir()
+    rows = (made.source / "scp_statements.csv").read_text().splitlines()
+    (source / "scp_statements.csv").write_text("\n".join(row for row in rows if not row.startswith("NORM,")))
+    (tmp_path / "out").mkdir()
+    drift = small(read_params(CODE_ROOT / "params.yaml").retrain.drift)
+    reference = Reference.read(made.stages, made.champion, source, drift)
+    nothing = pd.DataFrame({"drifted": np.array([], dtype=np.bool_)})
+    monkeypatch.setattr("tasks.screen._drift", lambda *_: nothing)  # which takes long
+    screen(made.batch, reference, tmp_path / "out", INGEST, drift)
+    reasons = pd.read_csv(tmp_path / "out" / "quarantine.csv")["reason"].value_counts()
+    assert reasons[Reason.UNKNOWN_STATEMENT] > 10
+    assert Reason.UNKNOWN_STATEMENT not in set(made.quarantine["reason"])
+
+
 def test_no_patient_is_in_another_fold_than_before(made: Screened) -> None:
     fold_of = (
         pd.read_parquet(made.stages / "ingest" / "records.parquet").groupby("patient_id")["fold"].first()
@@ -198,9 +260,33 @@ def test_a_folder_that_is_no_batch_is_one_sentence(made: Screened, tmp_path: Pat
     drift = read_params(CODE_ROOT / "params.yaml").retrain.drift
     (tmp_path / "none").mkdir()
     (tmp_path / "out").mkdir()
-    with pytest.raises(InputError, match=r"ptbxl_database\.csv does not exist"):
+    with pytest.raises(BatchRefused, match=r"ptbxl_database\.csv does not exist"):
         screen(tmp_path / "none", made.reference(small(drift)), tmp_path / "out", INGEST, small(drift))
     assert not any((tmp_path / "out").iterdir())
+
+
+def test_a_batch_that_is_refused_has_an_exit_code_of_its_own(
+    made: Screened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("none", "out"):
+        (tmp_path / name).mkdir()
+    arguments = [tmp_path / "none", tmp_path / "out", made.champion, made.source, os.getppid()]
+    monkeypatch.chdir(CODE_ROOT)
+    monkeypatch.setattr(sys, "argv", ["screen", *map(str, arguments)])
+    monkeypatch.setattr("tasks.screen.OUT", made.stages)
+    monkeypatch.setattr("tasks.screen.make_deterministic", lambda threads: None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == EXIT_BATCH_REFUSED == 3
+    assert "error: " in capsys.readouterr().err
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["screen", *map(str, [made.batch, tmp_path / "out", tmp_path, made.source, os.getppid()])],
+    )
+    (tmp_path / "learnt.csv").write_text("ecg_id\n")
+    with pytest.raises(InputError):  # no champion there
+        main()
 
 
 def test_it_ends_with_the_flow_that_started_it(tmp_path: Path) -> None:
