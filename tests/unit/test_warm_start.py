@@ -64,6 +64,8 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
     roles = pd.read_parquet(made.split / "roles.parquet")
     learning = roles[["row", "train"]].assign(validation=roles["background"])
     learning.to_parquet(made.split / "learning.parquet")
+    records = pd.read_parquet(made.ingest / "records.parquet")
+    records.assign(patient_id=records["ecg_id"]).to_parquet(made.ingest / "records.parquet")
     (made.split / "normalisation.json").write_text('{"mean_mv": 0.4, "records": 10, "std_mv": 0.9}')
     return made
 
@@ -134,6 +136,22 @@ def test_from_scratch_the_weights_and_the_normalisation_are_its_own(
     assert any(not torch.equal(before[name], after[name]) for name in normalise)
 
 
+def test_it_is_not_judged_on_what_the_champion_has_learnt_from(
+    sources: Sources, champion: Path, tmp_path: Path
+) -> None:
+    """As after an edit of the folds' roles."""
+    learning = pd.read_parquet(sources.split / "learning.parquet")
+    ecg_ids = pd.read_parquet(sources.ingest / "records.parquet")["ecg_id"]
+    validated = int(ecg_ids[learning.loc[learning["validation"], "row"].iloc[0]])
+    other = tmp_path / "0002"
+    other.mkdir()
+    (other / "model.pt").write_bytes((champion / "model.pt").read_bytes())
+    pd.DataFrame({"ecg_id": [1000, validated]}).to_csv(other / LEARNT, index=False)
+    with pytest.raises(InputError, match=rf"validation records \(such as {validated}\)"):
+        trained(sources, tmp_path / "warm", arm(), other)
+    assert not list((tmp_path / "warm").iterdir())
+
+
 def test_a_larger_learning_rate_leaves_the_champion(sources: Sources, champion: Path, tmp_path: Path) -> None:
     trained(sources, tmp_path / "warm", arm(), champion, learning_rate=0.01)
     before = load_backbone(BACKBONE, champion / "model.pt")
@@ -165,7 +183,7 @@ def test_no_new_record_and_no_replay_is_one_sentence(
     everything = tmp_path / "0002"
     everything.mkdir()
     (everything / "model.pt").write_bytes((champion / "model.pt").read_bytes())
-    pd.DataFrame({"ecg_id": range(1000, 1060)}).to_csv(everything / LEARNT, index=False)
+    pd.DataFrame({"ecg_id": range(1000, 1010)}).to_csv(everything / LEARNT, index=False)
     with pytest.raises(InputError, match="no new training record, and 'replay' is 0"):
         trained(sources, tmp_path / "warm", arm(replay=0.0), everything)
     assert not any((tmp_path / "warm").iterdir())
