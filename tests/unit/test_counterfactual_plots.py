@@ -69,7 +69,7 @@ def test_a_prototype_lies_over_the_whole_query():
 
 def test_a_counterfactual_is_seen_where_it_differs():
     figure = overlay_figure(QUERY, OTHER, MASK)
-    assert texts(figure)[-1] == "Changed: 0.4% of the recording, leads II, V6"
+    assert texts(figure)[-1] == "Edits cover 0.4% of the recording, leads II, V6"
     seen = np.stack([np.isfinite(trace) for trace in traces(figure, OTHER_COLOUR)], axis=1)
     assert np.flatnonzero(seen[:, 1]).tolist() == [*range(99, 121), *range(979, 1000)]  # joined to the trace
     assert np.flatnonzero(seen[:, 11]).tolist() == list(range(11))
@@ -82,9 +82,9 @@ def test_a_counterfactual_is_seen_where_it_differs():
 
 def test_every_and_no_change_have_words_of_their_own():
     everywhere = overlay_figure(QUERY, OTHER, np.ones_like(MASK))
-    assert texts(everywhere)[-1] == "Changed: 100.0% of the recording, all 12 leads"
+    assert texts(everywhere)[-1] == "Edits cover 100.0% of the recording, all 12 leads"
     nowhere = overlay_figure(QUERY, QUERY, np.zeros_like(MASK))
-    assert texts(nowhere)[-1] == "Changed: 0.0% of the recording, no lead"
+    assert texts(nowhere)[-1] == "Edits cover 0.0% of the recording, no lead"
 
 
 def test_attributions_are_summed_over_small_squares_on_a_symmetric_scale():

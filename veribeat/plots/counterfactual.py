@@ -124,7 +124,7 @@ def overlay_figure(
     """
     details = [(f"{other.name} (blue): predicted {other.prediction}", OTHER_COLOUR)]
     if mask is not None:
-        details.append((f"Changed: {_extent(mask)}", INK))
+        details.append((f"Edits cover {_extent(mask)}", INK))
     with drawing():
         paper = new_paper(
             (query.signal_mv, other.signal_mv),
