@@ -15,6 +15,7 @@ from captum.attr import GradientShap
 from numpy.typing import NDArray
 
 from benchmarks.attribution_agreement import REPLICATES, relative_rms
+from benchmarks.compiled import compile_beforehand
 from benchmarks.subject import Subject, options, show
 from benchmarks.tables import Grid, significant
 from benchmarks.timing import seconds
@@ -192,6 +193,7 @@ def grid(curves: Sequence[Curve], size: Size, threads: int) -> Grid:
 def run(workspace: Path, quick: bool) -> tuple[list[Curve], Grid]:
     """Measure, and the table of it."""
     size = QUICK if quick else FULL
+    compile_beforehand(workspace)
     subject = Subject.load(workspace)
     curves = measure(subject, size)
     return curves, grid(curves, size, subject.explained.sources.threads)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tslearn.metrics import cdist_dtw, dtw_path_from_metric
 
+from benchmarks.compiled import compile_beforehand
 from benchmarks.dtw_floor import by_differences, by_products
 from benchmarks.subject import Subject, options, show
 from benchmarks.tables import Grid, significant
@@ -216,6 +217,7 @@ def grid(lines: Sequence[Line], size: Size) -> Grid:
 def run(workspace: Path, quick: bool) -> tuple[list[Line], Grid]:
     """Measure, and the table of it."""
     size = QUICK if quick else FULL
+    compile_beforehand(workspace)
     lines = measure(Subject.load(workspace), size)
     return lines, grid(lines, size)
 

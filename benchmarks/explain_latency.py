@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from benchmarks.compiled import compile_beforehand
 from benchmarks.subject import Subject, argument_parser, show
 from benchmarks.tables import Grid, percentiles
 from benchmarks.timing import seconds
@@ -108,6 +109,7 @@ def _cold_grid(first: dict[bool, list[dict[str, float]]]) -> Grid:
 def run(workspace: Path, quick: bool, *, default_only: bool = False) -> Sequence[Grid]:
     """Measure, and the tables of it: `default_only`, just the default method, warm and without attributions."""
     size = QUICK if quick else FULL
+    compile_beforehand(workspace)
     subject = Subject.load(workspace)
     threads, workers = subject.explained.sources.threads, subject.settings.search.workers
     if default_only:

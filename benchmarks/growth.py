@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
+from benchmarks.compiled import compile_beforehand
 from benchmarks.subject import Subject, options, show
 from benchmarks.tables import Grid, significant
 from benchmarks.timing import interleaved
@@ -149,6 +150,7 @@ def grids(growth: Growth, rounds: int) -> tuple[Grid, ...]:
 def run(workspace: Path, quick: bool) -> tuple[Growth, Sequence[Grid]]:
     """Measure, and the tables of it."""
     size = QUICK if quick else FULL
+    compile_beforehand(workspace)
     growth = measure(Subject.load(workspace), size)
     return growth, grids(growth, size.rounds)
 
