@@ -1,6 +1,7 @@
 """All measurements beside other libraries, written to docs/benchmarks.md with two figures: `make bench`.
 
-WORKSPACE has run the stages `prototypes` and `donors`. It takes long, and a machine with nothing else to do; --quick is a trial.
+WORKSPACE has run the stages `prototypes` and `donors`. It takes long, and a machine with nothing else to do; --quick is
+a trial.
 """
 
 from pathlib import Path
