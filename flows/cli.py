@@ -50,7 +50,9 @@ def init(
     ] = None,
     retrain: Annotated[
         bool,
-        typer.Option("--retrain", help="With the arm 'challenger', for updates by 'veribeat retrain'."),
+        typer.Option(
+            "--retrain", help="With the arm 'challenger' and inbox/, for updates by 'veribeat retrain'."
+        ),
     ] = False,
     set_: SetOption = None,
 ) -> None:
@@ -61,7 +63,11 @@ def init(
     """
     from flows.workspace import RETRAINING, create_workspace
 
-    create_workspace(folder, data, [*(RETRAINING if retrain else ()), *(set_ or [])], remote)
+    place = create_workspace(folder, data, [*(RETRAINING if retrain else ()), *(set_ or [])], remote)
+    if retrain:
+        from flows.retrain.inbox import INBOX
+
+        (place.path / INBOX).mkdir()
     command = "retrain" if retrain else "run"
     print(f"{folder} is ready. Next: veribeat {command} --workspace {shlex.quote(str(folder))}")
 

@@ -103,6 +103,13 @@ def test_the_commands_of_readme_make_workspaces(arguments: list[str], cohort: Pa
     assert "erts" not in arms
 
 
+def test_a_workspace_for_updates_has_an_inbox(cohort: Path, tmp_path: Path) -> None:
+    assert call("init", str(tmp_path / "updates"), "--data", str(cohort), "--retrain") == 0
+    assert not list((tmp_path / "updates" / "inbox").iterdir())
+    assert call("init", str(tmp_path / "other"), "--data", str(cohort)) == 0
+    assert not (tmp_path / "other" / "inbox").exists()
+
+
 def test_init_leaves_what_is_there_alone(workspace: Workspace, cohort: Path) -> None:
     before = workspace.params_file.read_text()
     with pytest.raises(InputError, match="exists already"):
