@@ -1,6 +1,6 @@
 """Kernels that another process has compiled, as they are for a user at every call but the first.
 
-In the process that compiles it, a kernel takes up to half as much time again (`veribeat.dtw.kernel`).
+In the process that compiles it, a kernel is slower (`veribeat.dtw.kernel`).
 """
 
 import subprocess

@@ -9,7 +9,6 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import attribution_peers, dtw_peers, explain_latency, growth, lightning_loop
-from benchmarks.compiled import compile_beforehand
 from benchmarks.machine import BUSY, busy_cores, machine_grid
 from benchmarks.pictures import growth_figure, peers_figure
 from benchmarks.subject import Subject, options, show
@@ -80,7 +79,6 @@ def write(workspace: Path, quick: bool, folder: Path) -> Path:
     """Measure, and write the document and its figures to `folder`."""
     busy = busy_cores()
     machine_grid()  # a library that is missing ends this now instead of at the end
-    compile_beforehand(workspace)
     folder.mkdir(exist_ok=True)
     cohort = Subject.load(workspace).cohort
     found = sections(workspace, quick, folder)

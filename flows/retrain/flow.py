@@ -109,18 +109,14 @@ def _retrain(place: Workspace, versions: tuple[str, ...], key: Path | None) -> S
     repair_after_kill(place.path, logger.warning)
     update = steps.next_update(place, _now())
     if update is None:
-        waiting = champion_of(place.path) is not None
-        message = (
-            "The inbox is empty."
-            if waiting
-            else "The first champion was refused, and nothing has changed since."
-        )
+        message = "The inbox is empty."
+        if champion_of(place.path) is None:
+            message = "The first champion was refused, and nothing has changed since."
         return Completed(name=NOTHING_NEW, message=message, data=write_retraining_page(place))
     logger.info("update %s (%s): %s", update.name, update.kind, ", ".join(b.name for b in update.batches))
     if update.decision is None:
-        update.add_versions(
-            versions
-        )  # before the first stage: another process may have to end what this one began
+        # Before the first stage: another process may have to end what this one began.
+        update.add_versions(versions)
     git = git_state()
     context = RunContext(str(flow_run.get_id()), git.sha, {}, git.dirty, update.other_versions)
     if update.decision is None:
