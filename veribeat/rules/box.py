@@ -15,8 +15,8 @@ def box_scale(
 
     One scale for all features, the largest that bisection of (0, 1] finds such that every sample of draw 0 keeps the
     label set. That draw chose the scale, so it proves little: draw 1, independent of it, has to hold as well, and
-    until it does the scale loses a step. Draw 0 is not asked again at the lower scale, where one of its samples may change
-    the label set although none did at the higher one.
+    until it does the scale loses a step. Draw 0 is not asked again at the lower scale, where a sample of it may
+    change the label set although none did at the higher one.
     """
     steps = 1 << bisections
 
