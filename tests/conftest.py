@@ -55,6 +55,19 @@ def place(fabricated_study: Path, tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture(autouse=True)
+def _told_nothing_yet() -> Iterator[None]:
+    """Forget the parameters of other tests: a stage, which checks those that its process has read, has its own."""
+    _forget_sections()
+    yield
+    _forget_sections()
+
+
+def _forget_sections() -> None:
+    if "tasks.params.reading" in sys.modules:
+        sys.modules["tasks.params.reading"]._sections_read.clear()
+
+
+@pytest.fixture(autouse=True)
 def _torch_as_found() -> Iterator[None]:
     """Give the next test torch's own settings: flushed denormals break hypothesis's floats."""
     yield

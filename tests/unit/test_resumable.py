@@ -12,7 +12,6 @@ from pydantic import Field
 
 from tasks import stage
 from tasks.explained import Explained, Sources, resume_key, run_resumable
-from tasks.params import reading
 from tasks.params.reading import Section
 from tasks.params.runner import read_runner
 from veribeat.errors import InputError
@@ -40,7 +39,6 @@ def place(arm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     module.__file__ = str(tmp_path / "code" / "tasks" / "used.py")
     monkeypatch.setitem(sys.modules, "used", module)
     monkeypatch.setattr(stage, "CODE_ROOT", tmp_path / "code")
-    monkeypatch.setattr(reading, "_sections_read", [])
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text("compute: {threads: 1}\n")
     Path("extra").write_text("extra")

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
-import tasks.params.reading as reading
 import tasks.stage as stage
 from tasks.params.reading import Section, read_section
 from tasks.stages import CHOICES
@@ -29,7 +28,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     module.__file__ = str(code / "tasks/used.py")
     monkeypatch.setitem(sys.modules, "used", module)
     monkeypatch.setattr(stage, "CODE_ROOT", code)
-    monkeypatch.setattr(reading, "_sections_read", [])
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text("mine: {knob: 1}\nother: {knob: 1}\n")
     return tmp_path
