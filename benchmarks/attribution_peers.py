@@ -19,7 +19,7 @@ from benchmarks.compiled import compile_beforehand
 from benchmarks.subject import Subject, options, show
 from benchmarks.tables import Grid, significant
 from benchmarks.timing import seconds
-from models.compiled_gru import with_compiled_gru
+from models.compiled.network import with_compiled_parts
 from veribeat.attribution.base import Background, batch_size, make_background
 from veribeat.attribution.draws import Sampling, make_draws
 from veribeat.attribution.expected_gradients import expected_gradients
@@ -48,7 +48,7 @@ def ours(sampling: Sampling, task: Task, count: int, seed: int) -> NDArray[np.fl
     """Ours, with the network that the stage `attribute` asks (`models.attribution`)."""
     draws = make_draws(count, REPLICATES, len(task.background.logits), sampling, (seed,))
     found = expected_gradients(
-        with_compiled_gru(task.model),
+        with_compiled_parts(task.model),
         task.signal_mv,
         task.background,
         [task.superclass],

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from models.compiled_gru import with_compiled_gru
+from models.compiled.network import with_compiled_parts
 from models.grad_cam import grad_cam
 from veribeat.attribution.base import Attribution, Background, batch_size
 from veribeat.attribution.expected_gradients import expected_gradients
@@ -27,7 +27,7 @@ def attribute_record(
     """Attribute the logits `classes` of one record by the method of `settings`.
 
     Args:
-        model: in evaluation mode, from signals in mV (B, 1000, 12) to logits (B, 5). Its GRU is compiled for the
+        model: in evaluation mode, from signals in mV (B, 1000, 12) to logits (B, 5). Parts of it are compiled for the
             methods that take gradients at many points; shap, the reference, gets the model as it is.
         signal_mv: the record, (1000, 12).
         background: what `expected_gradients` and `shap` draw from, with the logits that
@@ -41,7 +41,7 @@ def attribute_record(
         InputError: settings that do not fit together, or a model that the method cannot explain.
         ValueError: `model` is in training mode.
     """
-    faster = with_compiled_gru(model)
+    faster = with_compiled_parts(model)
     # Draws may stop after any replicate where there is a target: no batch then straddles two.
     stops = settings.target_error is not None
     batch = batch_size(settings.draws // settings.replicates if stops else settings.draws)

@@ -5,14 +5,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from models.compiled_gru import with_compiled_gru
+from models.compiled.network import with_compiled_parts
 from models.inference import BATCH, signal_probabilities
 from veribeat.black_box import DifferentiableModel, logit
 
 
 def black_box(backbone: nn.Module, thresholds: NDArray[np.float64]) -> DifferentiableModel:
     """`backbone` in evaluation mode with its `thresholds` (5,); signals in mV are passed on in batches of `BATCH`."""
-    network = with_compiled_gru(backbone)
+    network = with_compiled_parts(backbone)
     limits = torch.from_numpy(logit(thresholds)).to(torch.float32)
 
     def probabilities(signals_mv: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from explained_chain import STAGES, Chain, contents
 from explained_cohort import make_sources
 from named_stages import stage_named
 
-from models.compiled_gru import with_compiled_gru
+from models.compiled.network import with_compiled_parts
 from models.runtime import make_deterministic
 from tasks import prototypes, report, rules
 from tasks.explained import Explained
@@ -54,7 +54,7 @@ def test_attributions_are_those_of_the_predicted_classes(chain: Chain) -> None:
     draws = make_draws(8, 2, len(background.logits), "stratified", (chain.params.attribute.seed, ecg_id))
     (signal,) = explained.signals_mv(np.flatnonzero(explained.records["ecg_id"] == ecg_id))
     classes = np.flatnonzero(predicted[-1] if predicted[-1].any() else predicted[predicted.any(axis=1)][-1])
-    network = with_compiled_gru(explained.classifier.backbone)
+    network = with_compiled_parts(explained.classifier.backbone)
     alone = expected_gradients(network, signal, background, classes.tolist(), draws, 8)
     with h5py.File(folder / "attributions.h5") as file:
         assert file["superclass"][-1].decode() == superclass
