@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.attribution_agreement import REPLICATES, relative_rms
 from benchmarks.compiled import compile_beforehand
+from benchmarks.gradient_floor import Product, gradient_multiply_adds
 from benchmarks.subject import Subject, options, show
 from benchmarks.tables import Grid, significant
 from benchmarks.timing import seconds
@@ -128,8 +129,18 @@ class Curve:
         return float(start + slope * (self.error_of_one / error) ** 2)
 
 
-def measure(subject: Subject, size: Size) -> list[Curve]:
-    """Run all methods on some records; they take turns."""
+@dataclass(frozen=True)
+class Floor:
+    """What no method can beat that takes as many gradients."""
+
+    multiply_adds: int
+    """Of a draw."""
+    seconds: float
+    """Of as many in a matrix product."""
+
+
+def measure(subject: Subject, size: Size) -> tuple[list[Curve], Floor]:
+    """Run all methods on some records; they take turns, also with a matrix product."""
     model = subject.explained.classifier.backbone
     rows = subject.explained.rows("background")
     background = make_background(model, subject.explained.signals_mv(rows), 100)
@@ -137,17 +148,22 @@ def measure(subject: Subject, size: Size) -> list[Curve]:
     chosen = subject.explained.black_box.probabilities(signals).argmax(axis=1)
     times = np.zeros((len(METHODS), len(size.counts), size.records))
     errors = np.zeros_like(times)
+    product, products = Product(), list[float]()
     for record, (signal, superclass) in enumerate(zip(signals, chosen, strict=True)):
         task = Task(model, signal, int(superclass), background)
         reference = ours("stratified", task, size.reference, seed=2)
         for method in METHODS.values() if record == 0 else ():
             method(task, size.counts[0], 0)  # warms up
+        product()
+        products += [seconds(product) for _ in range(5)]
         for place, count in enumerate(size.counts):
             for number, method in enumerate(METHODS.values()):
                 found: list[NDArray[np.float32]] = []
                 run = partial(_keep, found, method, task, count, 100 * record + 3)
                 times[number, place, record] = seconds(run)
                 errors[number, place, record] = relative_rms(found[0], reference)
+    multiply_adds = gradient_multiply_adds(model, torch.from_numpy(signals[0]))
+    floor = Floor(multiply_adds, multiply_adds / Product.multiply_adds * float(np.median(products)))
     return [
         Curve(
             name,
@@ -156,15 +172,15 @@ def measure(subject: Subject, size: Size) -> list[Curve]:
             tuple(np.sqrt(np.square(errors[number]).mean(axis=1)).tolist()),
         )
         for number, name in enumerate(METHODS)
-    ]
+    ], floor
 
 
 def _keep(found: list[NDArray[np.float32]], method: Method, task: Task, count: int, seed: int) -> None:
     found.append(method(task, count, seed))
 
 
-def grid(curves: Sequence[Curve], size: Size, threads: int) -> Grid:
-    """A row per method."""
+def grid(curves: Sequence[Curve], floor: Floor, size: Size, threads: int) -> Grid:
+    """A row per method, and one of the floor."""
     target = curves[0].error_of_one / np.sqrt(DEFAULT_DRAWS)
     fastest = curves[0].seconds_to(target)
     columns = ["method"]
@@ -179,13 +195,20 @@ def grid(curves: Sequence[Curve], size: Size, threads: int) -> Grid:
         taken = curve.seconds_to(target)
         draws = (curve.error_of_one / target) ** 2
         rows.append((*cells, f"{draws:.0f}", significant(taken), significant(taken / fastest)))
+    cells = ["floor: the multiply-adds of as many gradients"]
+    for count in size.counts:
+        cells += [significant(count * floor.seconds), ""]
+    taken = DEFAULT_DRAWS * floor.seconds
+    rows.append((*cells, str(DEFAULT_DRAWS), significant(taken), significant(taken / fastest)))
     note = (
         f"Means of {size.records} record{'s' * (size.records > 1)} of the query fold, the logit of the most probable of"
         f" {len(SUPERCLASSES)} superclasses, {threads} thread{'s' * (threads > 1)}. The error is the root mean square"
         f" of the difference to {size.reference:,} stratified draws of ours from another seed, over that of the"
         f" reference. The same error is that of {DEFAULT_DRAWS} stratified draws ({significant(target)}); errors are"
         " taken to fall with the root of the draws, and times to be a straight line. All average over the same"
-        " background records, in the same batches."
+        " background records, in the same batches. The floor is what a gradient takes if its"
+        f" {floor.multiply_adds / 1e6:.1f} million multiply-adds are as fast as those of a large matrix product"
+        f" ({1e-9 / floor.seconds * floor.multiply_adds:.0f} thousand million a second), and nothing else takes time."
     )
     return Grid("Time to an error", tuple(columns), tuple(rows), note)
 
@@ -195,8 +218,8 @@ def run(workspace: Path, quick: bool) -> tuple[list[Curve], Grid]:
     size = QUICK if quick else FULL
     compile_beforehand(workspace)
     subject = Subject.load(workspace)
-    curves = measure(subject, size)
-    return curves, grid(curves, size, subject.explained.sources.threads)
+    curves, floor = measure(subject, size)
+    return curves, grid(curves, floor, size, subject.explained.sources.threads)
 
 
 def main() -> None:

@@ -10,8 +10,7 @@ input.
 import csv
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +20,9 @@ from numpy.typing import NDArray
 from models.bundle import Classifier
 from models.drift_features import EmbeddingMap, ModelView, model_features, view_records
 from models.runtime import make_deterministic
-from tasks.file_names import LEARNT, RECORDS_TABLE
-from tasks.ingest import ingest, read_csv, read_statements, write_quarantine
+from tasks.batch_checks import Clashes, Defects, Devices, Finding
+from tasks.batch_reference import Records, Reference
+from tasks.ingest import ingest, write_quarantine
 from tasks.params.ingest import IngestParams
 from tasks.params.reading import read_section
 from tasks.params.retrain import DriftParams
@@ -31,107 +31,11 @@ from tasks.parent import end_with
 from tasks.refused_batch import EXIT_BATCH_REFUSED, BatchRefused
 from tasks.stage import OUT, run, write_json
 from veribeat.conventions import SUPERCLASSES
-from veribeat.data.ptbxl_table import REQUIRED_COLUMNS, whole_number
 from veribeat.data.quarantine import Quarantined, Reason
 from veribeat.drift.batch import DriftSettings, judge_batch
 from veribeat.drift.features import signal_features
 from veribeat.errors import InputError
-from veribeat.signal.device_shift import shifted_devices, signal_levels
 from veribeat.signal.screening import Screening
-from veribeat.signal.stored_units import from_units
-
-KNOWN_COLUMNS = ["ecg_id", "patient_id", "fold"]
-RECORD_COLUMNS = ["ecg_id", "patient_id", "fold", "age", "device", "filename", *SUPERCLASSES]
-
-
-@dataclass(frozen=True)
-class Records:
-    """Some records: their rows of the table, and stored signals (N, 1000, 12) in int16 units."""
-
-    table: pd.DataFrame
-    signals: NDArray[np.int16]
-
-    @classmethod
-    def read(cls, folder: Path, wanted: NDArray[np.int64] | None = None) -> "Records":
-        """From the outputs of an ingest; only those with an ecg_id among `wanted`, if given."""
-        table = pd.read_parquet(folder / "records.parquet", columns=RECORD_COLUMNS)
-        # Spaces in order, as on the data card.
-        table["device"] = [" ".join(name.split()) for name in table["device"]]
-        signals = np.load(folder / "signals.npy", mmap_mode="r")
-        rows = np.arange(len(table)) if wanted is None else np.flatnonzero(table["ecg_id"].isin(wanted))
-        return cls(table.iloc[rows].reset_index(drop=True), signals[rows])
-
-    @property
-    def signals_mv(self) -> NDArray[np.float32]:
-        """(N, 1000, 12) in mV."""
-        return from_units(self.signals)
-
-    def only(self, kept: NDArray[np.bool_]) -> "Records":
-        """Those that a mask picks."""
-        return Records(self.table[kept].reset_index(drop=True), self.signals[kept])
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What a batch is compared with: records that the champion learnt from, and others that it did not."""
-
-    known: pd.DataFrame
-    """ecg_id, patient_id and fold of the whole cohort, and of what earlier batches of the update add to it."""
-    unusable: frozenset[int]
-    """ecg_id of records that `ingest` has left out of the cohort: it would leave out one more of them, too."""
-    codes: Mapping[str, str | None]
-    """Statement -> superclass, of the cohort."""
-    learnt: Records
-    held_out: Records
-    """Of validation: a model is surer of records that it has learnt from."""
-    champion: Classifier
-
-    @classmethod
-    def read(
-        cls,
-        out: Path,
-        champion: Path,
-        source: Path,
-        params: DriftParams,
-        earlier: Sequence[tuple[Path, Path]] = (),
-    ) -> "Reference":
-        """From the outputs of the stages `ingest` and `split` below `out`, the champion's release, and `source`.
-
-        `source` is the folder of the cohort's first records; `earlier` are batches of the same update that were
-        screened before, with their lists of accepted records.
-        """
-        generator = np.random.default_rng(params.seed)
-        learnt = pd.read_csv(champion / LEARNT)["ecg_id"].to_numpy(dtype=np.int64)
-        roles = pd.read_parquet(out / "split" / "roles.parquet", columns=["ecg_id", "validation"])
-        held_out = roles.loc[roles["validation"], "ecg_id"].to_numpy(dtype=np.int64)
-        cohort = out / "ingest"
-
-        def drawn(ids: NDArray[np.int64]) -> Records:
-            return Records.read(cohort, generator.permutation(ids)[: params.reference_records])
-
-        known = pd.read_parquet(cohort / "records.parquet", columns=KNOWN_COLUMNS)
-        left_out = pd.read_csv(
-            cohort / "quarantine.csv", usecols=["ecg_id"], dtype=str, keep_default_na=False
-        )
-        numbers = map(whole_number, left_out["ecg_id"])
-        return cls(
-            known=pd.concat([known, *(_to_be_known(*each) for each in earlier)], ignore_index=True),
-            unusable=frozenset(number for number in numbers if number is not None),
-            codes=read_statements(source),
-            learnt=drawn(learnt),
-            held_out=drawn(held_out),
-            champion=Classifier.load(champion),
-        )
-
-
-def _to_be_known(batch: Path, accepted: Path) -> pd.DataFrame:
-    """KNOWN_COLUMNS of the accepted records of a batch."""
-    filenames = set(pd.read_csv(accepted, usecols=["filename"], dtype=str)["filename"])
-    rows = [
-        row for row in read_csv(batch / RECORDS_TABLE, REQUIRED_COLUMNS) if row["filename_lr"] in filenames
-    ]
-    cells = [[whole_number(row[name]) for name in ("ecg_id", "patient_id", "strat_fold")] for row in rows]
-    return pd.DataFrame(cells, columns=KNOWN_COLUMNS, dtype=np.int64)
 
 
 def screen(
@@ -163,12 +67,13 @@ def screen(
         Quarantined(row["ecg_id"], row["file"], Reason(row["reason"]), row["detail"]) for row in unreadable
     ]
     found, screening = came, Screening.fit(reference.learnt.signals_mv)
-    for check in (
-        _Clashes(reference.known, reference.unusable),
-        _Defects(screening),
-        _Devices(reference.learnt),
-    ):
-        reasons = check(found)
+    checks = (
+        Clashes(reference.known, reference.unusable),
+        Defects(screening),
+        Devices(reference.learnt),
+    )
+    for check in checks:
+        reasons = check.findings(found)
         quarantined += _listed(found.table, reasons)
         found = found.only(np.array([reason is None for reason in reasons], dtype=np.bool_))
     write_quarantine(quarantined, out / "quarantine.csv")
@@ -188,60 +93,6 @@ def screen(
             ],
         },
     )
-
-
-Finding = tuple[Reason, str] | None
-
-
-class _Clashes:
-    """Records that the cohort has already, or has left out, or whose patient is in another fold there."""
-
-    def __init__(self, known: pd.DataFrame, unusable: frozenset[int]) -> None:
-        self.unusable = unusable
-        self.ecg_ids = set(known["ecg_id"].tolist())
-        self.folds = dict(zip(known["patient_id"].tolist(), known["fold"].tolist(), strict=True))
-
-    def __call__(self, records: Records) -> list[Finding]:
-        columns = (records.table[name].tolist() for name in ("ecg_id", "patient_id", "fold"))
-        return [self._of(*row) for row in zip(*columns, strict=True)]
-
-    def _of(self, ecg_id: int, patient: int, fold: int) -> Finding:
-        if ecg_id in self.ecg_ids:
-            return Reason.DUPLICATE_ECG_ID, "the cohort has a record with this ecg_id"
-        if ecg_id in self.unusable:
-            return Reason.DUPLICATE_ECG_ID, "the cohort's quarantine has a record with this ecg_id"
-        other = self.folds.get(patient, fold)
-        if other != fold:
-            detail = f"patient {patient} has records in fold {other} of the cohort, here in {fold}"
-            return Reason.PATIENT_IN_TWO_FOLDS, detail
-        return None
-
-
-class _Defects:
-    """Electrodes that are off or exchanged, and hum."""
-
-    def __init__(self, screening: Screening) -> None:
-        self.screening = screening
-
-    def __call__(self, records: Records) -> list[Finding]:
-        findings = self.screening.screen(records.signals_mv) if len(records.table) else []
-        return [None if each is None else (Reason(str(each.reason)), each.detail) for each in findings]
-
-
-class _Devices:
-    """Devices whose gain or noise is another than that of the records learnt from."""
-
-    def __init__(self, learnt: Records) -> None:
-        self.levels = signal_levels(learnt.signals_mv)
-        self.devices = learnt.table["device"].tolist()
-
-    def __call__(self, records: Records) -> list[Finding]:
-        if not len(records.table):
-            return []
-        devices = records.table["device"].tolist()
-        found = shifted_devices(signal_levels(records.signals_mv), devices, self.levels, self.devices)
-        shifted = {shift.device: str(shift) for shift in found}
-        return [(Reason.DEVICE_DIFFERS, shifted[name]) if name in shifted else None for name in devices]
 
 
 def _listed(table: pd.DataFrame, reasons: Iterable[Finding]) -> list[Quarantined]:

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from flows.compare.ledger import FinishedCell
+from flows.compare.scores import HeldOutRecords, compare_arms
+from flows.workspace import Workspace
 from veribeat.conventions import SUPERCLASSES
 from veribeat.metrics.classification import evaluate, rounded
 
@@ -103,3 +106,8 @@ def _epoch(epoch: int, trained: int, spent: int, focused: bool) -> dict[str, Any
         "mapped": 0,
         **{f"focus_{k:02d}": (k if filtered else 0) for k in range(20)},
     }
+
+
+def scores_of(cells: list[FinishedCell], place: Workspace) -> pd.DataFrame:
+    """Of cells, a row for each arm."""
+    return compare_arms(cells, HeldOutRecords.of(place), place.params().compare, "full").set_index("arm")

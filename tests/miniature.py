@@ -55,6 +55,14 @@ lines = [f"{row},2,1,3,{rate * row}" for row in range(records)]
 """
 
 
+WRITE_CHAIN = """
+import sys
+from pathlib import Path
+Path(sys.argv[-1], "dvc.yaml").write_bytes(Path("chain.yaml").read_bytes())
+"""
+"""What stands for `python -m flows dvc-yaml --workspace FOLDER`."""
+
+
 @dataclass(frozen=True)
 class Miniature:
     """The pipeline's code, a workspace on it, and the release of that workspace."""
@@ -95,6 +103,8 @@ def make(folder: Path, *, linked: bool, key: Ed25519PrivateKey | None = None) ->
     code.mkdir()
     for name, text in (("ingest", INGEST), ("train", TRAIN)):
         (code / f"{name}.py").write_text(text)
+    (code / "flows").mkdir()
+    (code / "flows" / "__main__.py").write_text(WRITE_CHAIN)
     (code / ".dvcignore").write_text("")
     (code / ".gitignore").write_text("/out/\\n/releases/\\n")
     write_cohort(code / "data", rows=3)
@@ -108,7 +118,8 @@ def make(folder: Path, *, linked: bool, key: Ed25519PrivateKey | None = None) ->
     if linked:
         inputs, earlier = _linked_inputs(folder, workspace, code)
     prefix = "code/" if linked else ""
-    (workspace / "dvc.yaml").write_text(dvc_yaml(prefix, inputs, earlier))
+    for file in (workspace / "dvc.yaml", code / "chain.yaml"):
+        file.write_text(dvc_yaml(prefix, inputs, earlier))
     git(code, "init", "--quiet")
     git(code, "add", "--all")
     git(code, "commit", "--quiet", "--message", "the code")

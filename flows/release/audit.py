@@ -20,8 +20,10 @@ from flows.release.reading import RECORDS, ReleaseFiles, leaves
 from flows.release.record_digests import changed_records
 from flows.release.rerun import Rerun, Sources, prepared_rerun
 from flows.release.signature import verify
+from flows.release.stages import CHAIN_FILE
 from flows.tracking.lock import LOCK_FILE, read_lock
 from flows.workspace import COHORT_LINK, Workspace
+from tasks.params.reading import PARAMS_FILE
 from tasks.stages import BATCHES
 from veribeat.errors import InputError
 
@@ -105,6 +107,9 @@ def audit(
             f"{release} was made by code {what}, so that it cannot be made again; --quick still works."
         )
     with prepared_rerun(release, code["commit"], stages, sources, folder) as again:
+        findings.append(_commands(again))
+        if not findings[-1].kept:
+            return Audit(release.name, Verdict.DIFFERENT, tuple(findings))
         changed = again.changed_inputs(stages)
         if changed:
             findings.append(_inputs(release, again, changed, log))
@@ -150,6 +155,13 @@ def _copies(files: ReleaseFiles) -> Finding:
     """Whether the files that people use are outputs of stages that a rerun makes again."""
     misfit = first_misfit(files)
     return Finding("copies", misfit is None, misfit or f"every output has the bytes that {LOCK_FILE} records")
+
+
+def _commands(again: Rerun) -> Finding:
+    """Whether what a rerun executes is from the code, and nothing that was put into the release."""
+    if again.code_writes_chain():
+        return Finding("commands", True, f"{CHAIN_FILE} is what the code writes of {PARAMS_FILE}")
+    return Finding("commands", False, f"{CHAIN_FILE} is not what the code writes of {PARAMS_FILE}")
 
 
 def _inputs(release: Path, again: Rerun, changed: list[str], log: Log) -> Finding:

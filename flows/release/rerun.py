@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from flows.process import StreamedProcess, run_quietly
 from flows.release.contents import STATE
 from flows.release.manifest import MANIFEST, differences
 from flows.release.reading import ReleaseFiles
+from flows.release.stages import CHAIN_FILE
 from flows.tracking.lock import Lock, read_lock
 from flows.workspace import COHORT_LINK, Workspace
 from tasks.stage import CODE_LINK
@@ -50,6 +52,17 @@ class Rerun:
     def lock(self) -> Lock:
         """dvc.lock, as it is now."""
         return read_lock(self.path)
+
+    def code_writes_chain(self) -> bool:
+        """Whether the release's dvc.yaml, whose commands a rerun executes, is what its code writes of its params.yaml.
+
+        Afterwards the workspace has the one that the code writes.
+        """
+        file = self.path / CHAIN_FILE
+        of_release = file.read_bytes()
+        command = [sys.executable, "-m", "flows", "dvc-yaml", "--workspace", str(self.path)]
+        run_quietly(command, cwd=self.code)
+        return file.read_bytes() == of_release
 
     def changed_inputs(self, stages: Sequence[str]) -> list[str]:
         """Code and data, by path, that are not what the release's dvc.lock records; sorted."""

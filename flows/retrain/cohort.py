@@ -18,6 +18,10 @@ from tasks.stages import BATCHES, PTBXL_FILES, stages
 from veribeat.errors import InputError
 
 
+_WRITTEN = (("cohort", "batches"), ("retrain", "champion"), ("explain", "arm"))
+"""Parameters that an update writes: section and name, in the order of `_set`."""
+
+
 def extend(place: Workspace, batches: dict[str, tuple[Path, Path]], champion: str | None) -> None:
     """Add the accepted records of batches to the champion's cohort, as a new version of it.
 
@@ -49,7 +53,7 @@ def restore(place: Workspace, release: str) -> None:
     folder = release_folder(place.path, release)
     # As it is: an older version of the code may have had other keys.
     then = read_document(folder / PARAMS_FILE)
-    _set(place, then["cohort"]["batches"], then["retrain"]["champion"], then["explain"]["arm"])
+    _set(place, *(then[section][name] for section, name in _WRITTEN))
     if read_document(place.params_file) == then:  # to the byte: an edit moves the comment behind it
         copy_whole(folder / PARAMS_FILE, place.params_file)
     copy_whole(folder / LOCK_FILE, place.path / LOCK_FILE)
@@ -63,17 +67,18 @@ def check_can_be_restored(place: Workspace, release: str) -> None:
     """Raise InputError when `restore` would not find outputs of a release; those in the remote are fetched."""
     folder = release_folder(place.path, release)
     then, params = (read_document(file) for file in (folder / PARAMS_FILE, place.params_file))
-    params["cohort"]["batches"] = then["cohort"]["batches"]
-    params["retrain"]["champion"] = then["retrain"]["champion"]
-    params["explain"]["arm"] = then["explain"]["arm"]
+    for section, name in _WRITTEN:
+        params[section][name] = then[section][name]
     needed = stages(parse(Params, params, path=PARAMS_FILE))
     check_outputs(place, folder, [stage.name for stage in needed])
 
 
 def _set(place: Workspace, batches: list[str], champion: str | None, arm: str | None) -> None:
-    """Edit all that an update edits in params.yaml, in one go, and let dvc.yaml follow."""
-    release = "null" if champion is None else f"'{champion}'"
-    place.set_params([f"cohort.batches={batches}", f"retrain.champion={release}", f"explain.arm={arm}"])
+    """Edit all that an update writes in params.yaml, in one go, and let dvc.yaml follow."""
+    texts = (str(batches), "null" if champion is None else f"'{champion}'", "null" if arm is None else arm)
+    place.set_params(
+        [f"{section}.{name}={text}" for (section, name), text in zip(_WRITTEN, texts, strict=True)]
+    )
     place.write_dvc_yaml()
 
 

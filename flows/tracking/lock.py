@@ -61,12 +61,16 @@ def read_lock(workspace: Path) -> Lock:
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise InputError(f"No {path}: run the pipeline before you log it.") from error
+        raise InputError(
+            f"No {path}: run the pipeline first, or restore the release from a backup."
+        ) from error
     try:
         document = YAML(typ="safe").load(content)
         stages = {str(name): _locked_stage(entry) for name, entry in document["stages"].items()}
     except (YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged: run the pipeline again to renew it.") from error
+        raise InputError(
+            f"{path} is damaged: run the pipeline again, or restore the release from a backup."
+        ) from error
     return Lock(workspace, hashlib.sha256(content).hexdigest(), stages)
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from bad_records import filename, write_good_folder
 from bare_updates import NOW, decided
+from command_line import assert_one_sentence, call
 
 from flows.release.contents import STATE, release_folder
 from flows.release.manifest import write_manifest
@@ -227,7 +228,7 @@ def test_a_rollback_whose_outputs_are_gone_changes_nothing(logged: Workspace) ->
     assert {name: (logged.path / name).read_bytes() for name in STATE} == before
 
 
-def test_an_update_can_be_refused_by_hand(logged: Workspace) -> None:
+def test_an_update_can_be_refused_by_hand(logged: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(release_folder(logged.path, "0002"))
     for name in ("a", "b"):
         write_good_folder(logged.path / "inbox" / name)
@@ -241,7 +242,10 @@ def test_an_update_can_be_refused_by_hand(logged: Workspace) -> None:
     accepted.write_text(f"ecg_id,filename\n1,{filename(1)}\n")
     cohort.extend(logged, {"0002-a": (logged.path / "inbox" / "a", accepted)}, "0001")
     shutil.rmtree(logged.path / "inbox" / "b")
-    refuse(logged, "site B has withdrawn its records", NOW)
+    asked = ("refuse", "--reason", "site B has withdrawn its records", "--workspace", str(logged.path))
+    assert call(*asked) == 0
+    assert f"Updates: {logged.path / 'retraining.html'}\n" in capsys.readouterr().out
+    assert "site B has withdrawn its records" in (logged.path / "retraining.html").read_text()
     assert update.done
     assert update.decision == Decision(None, ("site B has withdrawn its records",), ("a", "b"))
     assert [path.name for path in (logged.path / "held").iterdir()] == ["0002-a"]
@@ -249,8 +253,8 @@ def test_an_update_can_be_refused_by_hand(logged: Workspace) -> None:
     assert logged.params_file.read_bytes() == before
     assert registry.served(logged) == champion_of(logged.path) == "0001"
     assert len(runs(logged)) == 1
-    with pytest.raises(InputError, match="No update is unfinished"):
-        refuse(logged, "why", NOW)
+    assert call(*asked) == 2
+    assert_one_sentence(capsys, "No update is unfinished")
 
 
 def test_an_update_that_is_decided_or_released_is_not_refused(logged: Workspace) -> None:

@@ -13,6 +13,8 @@ from veribeat.simulation.cohort import Cohort, simulate_cohort
 if TYPE_CHECKING:
     from explained_chain import Chain
 
+REPOSITORY = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture(scope="session")
 def clean() -> Cohort:
@@ -46,3 +48,11 @@ def out(tmp_path: Path) -> Path:
     folder = tmp_path / "out"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def params_file(tmp_path: Path) -> Path:
+    """A copy of the repository's params.yaml."""
+    file = tmp_path / "params.yaml"
+    file.write_text((REPOSITORY / "params.yaml").read_text())
+    return file

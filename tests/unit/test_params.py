@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from params_text import set_param
 from ruamel.yaml import YAML
 
-from flows.workspace import RETRAINING
 from tasks.params.document import Params, read_params
 from tasks.params.reading import read_document, read_section
 from tasks.params.runner import read_runner
@@ -13,24 +13,6 @@ from tasks.params.split import SplitParams
 from veribeat.errors import InputError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def params_file(tmp_path: Path) -> Path:
-    file = tmp_path / "params.yaml"
-    file.write_text((REPOSITORY / "params.yaml").read_text())
-    return file
-
-
-def _set(file: Path, key: str, value: object) -> None:
-    yaml = YAML(typ="safe")
-    document = yaml.load(file)
-    *parents, last = key.split(".")
-    block = document
-    for parent in parents:
-        block = block[parent]
-    block[last] = value
-    yaml.dump(document, file)
 
 
 def test_every_knob_is_in_the_file() -> None:
@@ -162,7 +144,7 @@ def test_every_knob_is_in_the_file() -> None:
     ],
 )
 def test_a_mistake_names_its_key(params_file: Path, key: str, value: object, words: list[str]) -> None:
-    _set(params_file, key, value)
+    set_param(params_file, key, value)
     with pytest.raises(InputError) as error:
         read_params(params_file)
     sentence = str(error.value)
@@ -173,10 +155,10 @@ def test_a_mistake_names_its_key(params_file: Path, key: str, value: object, wor
 
 def test_the_runner_is_read_alone(params_file: Path) -> None:
     assert read_runner(params_file) == "local"
-    _set(params_file, "runner", "dask")
-    _set(params_file, "compute.threads", "two")  # not its business
+    set_param(params_file, "runner", "dask")
+    set_param(params_file, "compute.threads", "two")  # not its business
     assert read_runner(params_file) == "dask"
-    _set(params_file, "runner", "spark")
+    set_param(params_file, "runner", "spark")
     with pytest.raises(InputError, match=r"'runner' is 'spark', but it should be 'local' or 'dask'"):
         read_runner(params_file)
     params_file.write_text("compute: {threads: 1}\n")  # as before there was a choice
@@ -207,7 +189,7 @@ def test_parameters_of_attributions_that_do_not_fit_are_refused(
     params_file: Path, values: dict[str, object], words: str
 ) -> None:
     for key, value in values.items():
-        _set(params_file, f"attribute.{key}", value)
+        set_param(params_file, f"attribute.{key}", value)
     with pytest.raises(InputError) as error:
         read_params(params_file)
     assert words in str(error.value)
@@ -216,16 +198,16 @@ def test_parameters_of_attributions_that_do_not_fit_are_refused(
 
 @pytest.mark.parametrize("method", ["expected_gradients", "smooth_grad"])
 def test_draws_may_stop_at_an_error_where_they_are_added_by_replicate(params_file: Path, method: str) -> None:
-    _set(params_file, "attribute.target_error", 0.2)
-    _set(params_file, "attribute.method", method)
+    set_param(params_file, "attribute.target_error", 0.2)
+    set_param(params_file, "attribute.method", method)
     settings = read_params(params_file).attribute.settings()
     assert (settings.method, settings.target_error) == (method, 0.2)
 
 
 def test_a_hull_may_be_of_gaussian_noise_and_no_arm_need_be_explained(params_file: Path) -> None:
-    _set(params_file, "rules.interval", "hull")
-    _set(params_file, "rules.perturbation", "gaussian")
-    _set(params_file, "explain.arm", None)
+    set_param(params_file, "rules.interval", "hull")
+    set_param(params_file, "rules.perturbation", "gaussian")
+    set_param(params_file, "explain.arm", None)
     params = read_params(params_file)
     assert (params.rules.perturbation, params.explain.arm) == ("gaussian", None)
 
@@ -259,88 +241,3 @@ def test_params_are_immutable() -> None:
     params: Params = read_params(REPOSITORY / "params.yaml")
     with pytest.raises(ValueError, match="frozen"):
         params.compute.threads = 3
-
-
-@pytest.fixture
-def updated_file(params_file: Path) -> Path:
-    """params.yaml of a workspace for updates."""
-    for assignment in RETRAINING:
-        key, _, value = assignment.partition("=")
-        _set(params_file, key, YAML(typ="safe").load(value))
-    return params_file
-
-
-def test_a_workspace_for_updates_judges_the_first_champion_first(updated_file: Path) -> None:
-    params = read_params(updated_file)
-    assert params.judged == "baseline"
-    assert [arm for arm in params.arms if not params.is_trainable(arm)] == ["challenger"]
-    _set(updated_file, "retrain.champion", "0001")
-    _set(updated_file, "explain.arm", "challenger")
-    params = read_params(updated_file)
-    assert params.judged == "challenger"
-    assert all(map(params.is_trainable, params.arms))
-
-
-def test_without_a_challenger_nothing_is_judged(params_file: Path) -> None:
-    assert read_params(params_file).judged is None
-    # What only updates go by is not looked at.
-    _set(params_file, "retrain.first", "other")
-    _set(params_file, "retrain.judge.reference", [7])
-    assert read_params(params_file).judged is None
-
-
-def test_a_witness_may_stay_where_nothing_is_explained(params_file: Path) -> None:
-    _set(params_file, "explain.arm", None)
-    assert read_params(params_file).explain.witness == "erts"
-
-
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ({"retrain.challenger": "other"}, "'retrain.challenger' should be 'challenger'"),
-        (
-            {"retrain.challenger": "other", "arms.challenger.start": "scratch"},
-            "'retrain.challenger' is 'other'; 'arms' has baseline, challenger, erts",
-        ),
-        ({"retrain.first": "other"}, "'retrain.first' is 'other'; 'arms' has baseline, challenger, erts"),
-        ({"retrain.first": "challenger"}, "'retrain.first' is 'challenger', which starts from a champion"),
-        (
-            {"arms.challenger.backbone": "resnet1d"},
-            "'arms.challenger' starts from the champion, so its backbone must be that of 'arms.baseline'",
-        ),
-        (
-            {"arms.erts.start": "champion"},
-            "'arms.erts.start' is champion, so 'retrain.challenger' should be 'erts'",
-        ),
-        ({"explain.arm": None}, "'explain.arm' should be 'baseline', the arm that the next update judges"),
-        ({"explain.arm": "erts"}, "'explain.arm' should be 'baseline', the arm that the next update judges"),
-        ({"retrain.champion": "0001"}, "'explain.arm' should be 'challenger'"),
-        (
-            {"explain.witness": "challenger"},
-            "'explain.witness' is 'challenger', which starts from a champion, and there is none",
-        ),
-        (
-            {"retrain.judge.reference": [7]},
-            "'retrain.judge.reference' and '.unseen' should be folds of 'split.test'",
-        ),
-        (
-            {"retrain.judge.unseen": [9]},
-            "'retrain.judge.reference' and '.unseen' should be folds of 'split.test'",
-        ),
-    ],
-)
-def test_updates_that_cannot_be_are_refused(
-    updated_file: Path, values: dict[str, object], words: str
-) -> None:
-    for key, value in values.items():
-        _set(updated_file, key, value)
-    with pytest.raises(InputError) as error:
-        read_params(updated_file)
-    assert words in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-def test_a_challenger_may_have_another_backbone_if_it_starts_from_scratch(updated_file: Path) -> None:
-    _set(updated_file, "arms.challenger.start", "scratch")
-    _set(updated_file, "arms.challenger.backbone", "resnet1d")
-    assert read_params(updated_file).judged == "baseline"

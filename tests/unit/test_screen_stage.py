@@ -17,13 +17,15 @@ import torch
 from flows.stream import simulate_stream
 from models.backbones.registry import build_backbone
 from models.bundle import describe
+from tasks.batch_checks import Clashes
+from tasks.batch_reference import Reference
 from tasks.ingest import ingest
 from tasks.params.document import read_params
 from tasks.params.ingest import IngestParams
 from tasks.params.retrain import DriftParams
 from tasks.params.simulate import SimulateParams
 from tasks.refused_batch import EXIT_BATCH_REFUSED, BatchRefused
-from tasks.screen import Reference, _Clashes, main, screen
+from tasks.screen import main, screen
 from tasks.simulate import simulate
 from tasks.stage import CODE_ROOT
 from veribeat.conventions import SUPERCLASSES
@@ -174,8 +176,8 @@ def test_it_knows_what_the_cohort_left_out_and_what_earlier_batches_add(
     drift = small(read_params(CODE_ROOT / "params.yaml").retrain.drift)
     pairs = [(earlier, earlier / "accepted.csv")]
     reference = Reference.read(stages, made.champion, made.source, drift, pairs)
-    clashes = _Clashes(reference.known, reference.unusable)
-    before = _Clashes(made.reference(drift).known, frozenset())
+    clashes = Clashes(reference.known, reference.unusable)
+    before = Clashes(made.reference(drift).known, frozenset())
     for row, reason in (
         (again, Reason.DUPLICATE_ECG_ID),
         (patient, Reason.PATIENT_IN_TWO_FOLDS),
