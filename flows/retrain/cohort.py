@@ -17,7 +17,6 @@ from tasks.params.reading import PARAMS_FILE, parse, read_document
 from tasks.stages import BATCHES, PTBXL_FILES, stages
 from veribeat.errors import InputError
 
-
 _WRITTEN = (("cohort", "batches"), ("retrain", "champion"), ("explain", "arm"))
 """Parameters that an update writes: section and name, in the order of `_set`."""
 
