@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from models.backbones.base import Backbone
+from models.compiled.network import with_compiled_parts
 from peers.base import Pool
 from peers.comte import DISTRACTORS, comte
 from peers.comte import NAME as COMTE
@@ -45,8 +46,9 @@ def explain_by_peers(
     importance = class_activation(backbone)
     pairs = [(query, target) for query, its in zip(queries, targets, strict=True) for target in its]
     explained, wanted = [query for query, _ in pairs], [target for _, target in pairs]
-    near = iter(wachter(explained, wanted, backbone, model, settings))
-    steady = iter(wachter(explained, wanted, backbone, model, firm(settings)))
+    network = with_compiled_parts(backbone)
+    near = iter(wachter(explained, wanted, network, model, settings))
+    steady = iter(wachter(explained, wanted, network, model, firm(settings)))
     for query, its in zip(queries, targets, strict=True):
         found = []
         for target in its:
