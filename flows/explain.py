@@ -1,8 +1,10 @@
 """`veribeat explain`: why one recording is predicted as it is, and what would have to change."""
 
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -55,7 +57,11 @@ def _answer(place: Workspace, asked: Asked) -> Answer:
             asked.method,
             loaded.settings(asked.ecg_id),
             loaded.plan(asked.ecg_id),
+            loaded.witness,
         ),
+        loaded.params.attribute.method,
+        loaded.params.explain.witness,
+        loaded.witness,
         loaded.simulated,
     )
 
@@ -86,11 +92,12 @@ def show_explanation(answer: Answer, console: Console) -> None:
     target, donor = " + ".join(names_of(found.target)), answer.prototypes.ecg_ids[found.prototype]
     console.print(f"Record {answer.asked.record}, {answer.window.start_s:g} to {answer.window.end_s:g} s")
     predictions = _table("superclass", "threshold", "record", f"counterfactual for {target}")
-    for row in zip(
-        SUPERCLASSES, answer.classifier.thresholds, query.probabilities, found.probabilities, strict=True
-    ):
-        name, threshold, before, after = row
-        predictions.add_row(name, f"{threshold:.3f}", _marked(before, threshold), _marked(after, threshold))
+    before, after = (
+        _marked(of.probabilities, labels)
+        for of, labels in ((query, names_of(query.labels)), (found, answer.reached))
+    )
+    for name, threshold in zip(SUPERCLASSES, answer.classifier.thresholds, strict=True):
+        predictions.add_row(name, f"{threshold:.3f}", before[name], after[name])
     console.print(predictions)
     outcome = "reached" if found.valid else "NOT reached"
     console.print(
@@ -98,12 +105,28 @@ def show_explanation(answer: Answer, console: Console) -> None:
         f" {metrics.share_changed:.1%} of the recording changed, {_what(explanation)}.",
         highlight=False,
     )
-    if found.note:
-        console.print(f"Note: {found.note}.", highlight=False)
+    for sentence in _more(answer):
+        console.print(sentence, highlight=False)
     if explanation.counterfactual.waves:
         console.print(_wave_table(explanation))
     elif explanation.edits:
         console.print(_edit_table(explanation, answer.window.start_s))
+
+
+def _more(answer: Answer) -> Iterator[str]:
+    """How sure that is, in sentences."""
+    explanation, found = answer.explanation, answer.explanation.counterfactual
+    if np.isfinite(found.margin):
+        yield f"Margin: {found.margin:+.2f} logits, in copies that are shifted by 10 to 20 ms, too."
+    if found.note:
+        yield f"Note: {found.note}."
+    if explanation.r_peaks.reason:
+        yield f"R-peaks: {explanation.r_peaks.reason}."
+    if answer.seen_by_witness is not None:
+        seen = " + ".join(answer.seen_by_witness) or "no superclass"
+        yield f"Witness: for the counterfactual {answer.witness_arm} predicts {seen}; it has no part in the search."
+    if any(change.lead in ("I", "II") for change in found.waves):
+        yield "III, aVR, aVL and aVF follow from what is changed in I and II."
 
 
 def _what(explanation: Explanation) -> str:
@@ -114,7 +137,7 @@ def _what(explanation: Explanation) -> str:
 
 def _wave_table(explanation: Explanation) -> Table:
     """The waves that were edited; the limb leads that follow from I and II are not listed."""
-    table = _table("wave, in every beat", "lead", "from R, ms", "to, ms", "mean, mV", "largest, mV")
+    table = _table("wave, in every beat", "lead", "edited from R, ms", "to, ms", "mean, mV", "largest, mV")
     for change in sorted(explanation.counterfactual.waves, key=lambda change: -abs(change.largest_mv)):
         table.add_row(
             change.wave,
@@ -142,5 +165,9 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _marked(probability: float, threshold: float) -> str:
-    return f"{probability:.3f} {'*' if probability >= threshold else ' '}"
+def _marked(probabilities: NDArray[np.floating], predicted: Collection[str]) -> dict[str, str]:
+    """Each superclass's probability, with a star where it is predicted."""
+    return {
+        name: f"{probability:.3f} {'*' if name in predicted else ' '}"
+        for name, probability in zip(SUPERCLASSES, probabilities, strict=True)
+    }

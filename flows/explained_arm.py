@@ -7,11 +7,12 @@ from pathlib import Path
 from flows.workspace import Workspace
 from models.attribution import without_shap
 from models.explanation import AttributionPlan, ExplanationSettings
-from tasks.counterfactual_settings import measure_settings, read_sources, search_settings
+from tasks.counterfactual_settings import measure_settings, read_sources, search_settings, witness_of
 from tasks.explained import Explained, Sources
 from tasks.params.document import Params
 from tasks.real_ranges import RANGES, read_ranges
 from tasks.workers import most_workers
+from veribeat.black_box import BlackBox
 from veribeat.counterfactual.evaluation import RealRecords
 from veribeat.counterfactual.methods import DonorSets
 from veribeat.errors import InputError
@@ -54,6 +55,8 @@ class ExplainedArm:
     """Prototypes and donors."""
     real: RealRecords
     """What real records look like."""
+    witness: BlackBox | None
+    """Another arm, which is asked what it sees in each counterfactual."""
 
     @classmethod
     def load(cls, place: Workspace) -> "ExplainedArm":
@@ -64,7 +67,13 @@ class ExplainedArm:
         require([chain / "prototypes" / "prototypes.h5", chain / "donors" / "donors.h5", ranges])
         explained = Explained.load(sources)
         real = RealRecords(*read_ranges(ranges), of_target=None)
-        return cls(arm, place.params(), explained, read_sources(chain, explained), real)
+        params = place.params()
+        witness = None
+        if (name := params.explain.witness) is not None:
+            files = Sources.of_arm(name, params.compute.threads, chain)
+            require(files.of_classifier)
+            witness = witness_of(files)
+        return cls(arm, params, explained, read_sources(chain, explained), real, witness)
 
     @property
     def simulated(self) -> bool:

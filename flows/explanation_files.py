@@ -13,6 +13,8 @@ from models.bundle import Classifier
 from models.explanation import Explanation
 from tasks.stage import write_json
 from veribeat.attribution.importance import lead_shares
+from veribeat.attribution.settings import MEANINGS, Method, has_leads
+from veribeat.black_box import BlackBox
 from veribeat.conventions import LEADS, SAMPLING_RATE, SUPERCLASSES
 from veribeat.counterfactual.targets import names_of
 from veribeat.data.any_record import EcgRecord
@@ -21,6 +23,7 @@ from veribeat.plots.counterfactual import Heat, Labelled, overlay_figure, query_
 from veribeat.plots.style import SIMULATED_BANNER, save_png
 from veribeat.plots.svg import svg_text
 from veribeat.prototypes.store import PrototypeSet
+from veribeat.signal.r_peaks import RPeaks
 from veribeat.signal.windows import Window
 
 DOCUMENT = "explanation.json"
@@ -56,6 +59,9 @@ class Answer:
     window: Window
     prototypes: PrototypeSet
     explanation: Explanation
+    attribution_method: Method
+    witness_arm: str | None
+    witness: BlackBox | None
     simulated: bool
 
     @property
@@ -68,6 +74,14 @@ class Answer:
         """The superclasses that are predicted for the counterfactual."""
         probabilities = self.explanation.counterfactual.probabilities
         return names_of(predict_labels(probabilities[None], self.classifier.thresholds)[0])
+
+    @property
+    def seen_by_witness(self) -> tuple[str, ...] | None:
+        """The superclasses that the witness predicts for the counterfactual; None without one."""
+        probabilities = self.explanation.witness_probabilities
+        if self.witness is None or probabilities is None:
+            return None
+        return names_of(predict_labels(probabilities[None], self.witness.thresholds)[0])
 
 
 def write_explanation(answer: Answer, folder: Path) -> None:
@@ -105,7 +119,7 @@ def document(answer: Answer) -> dict[str, Any]:
             "probabilities": by_superclass(query.probabilities),
             "labels": names_of(query.labels),
             "r_peaks_s": [round(start_s + int(peak) / SAMPLING_RATE, 2) for peak in query.r_peaks],
-            "r_peaks_from": f"{explanation.r_peaks.detector}, lead {explanation.r_peaks.lead}",
+            "r_peaks_from": _r_peaks_from(explanation.r_peaks),
             "r_peaks_missing": explanation.r_peaks.reason,
         },
         "target": names_of(found.target),
@@ -120,7 +134,8 @@ def document(answer: Answer) -> dict[str, Any]:
             "forwards": found.forwards,
             "note": found.note,
         },
-        "prototype": {
+        "witness": _witness(answer),
+        "donor": {
             "ecg_id": int(answer.prototypes.ecg_ids[donor]),
             "superclass": answer.prototypes.superclasses[donor],
             "cluster": int(answer.prototypes.clusters[donor]),
@@ -151,13 +166,29 @@ def document(answer: Answer) -> dict[str, Any]:
             }
             for edit in explanation.edits
         ],
-        "attributions": _attributions(explanation),
+        "attributions": _attributions(answer),
     }
 
 
-def _attributions(explanation: Explanation) -> list[dict[str, Any]]:
+def _r_peaks_from(found: RPeaks) -> str | None:
+    return f"{found.detector}, lead {found.lead}" if len(found.samples) else None
+
+
+def _witness(answer: Answer) -> dict[str, Any] | None:
+    """What another arm, which had no part in the search, sees in the counterfactual."""
+    probabilities = answer.explanation.witness_probabilities
+    if probabilities is None:
+        return None
+    return {
+        "arm": answer.witness_arm,
+        "probabilities": by_superclass(probabilities),
+        "labels": answer.seen_by_witness,
+    }
+
+
+def _attributions(answer: Answer) -> list[dict[str, Any]]:
     """One object per superclass, in the order of the array `attributions`."""
-    found = explanation.attributions
+    found, method = answer.explanation.attributions, answer.attribution_method
     if found is None:
         return []
     rows = zip(
@@ -171,11 +202,15 @@ def _attributions(explanation: Explanation) -> list[dict[str, Any]]:
     return [
         {
             "superclass": name,
+            "method": method,
+            "unit": f"{MEANINGS[method]} {name}",
             "logit": _number(logit),
             "baseline_logit": _number(baseline),
             "monte_carlo_error": _number(error),
             "draws": found.attribution.draws,
-            "lead_shares": {lead: _number(share) for lead, share in zip(LEADS, shares, strict=True)},
+            "lead_shares": {lead: _number(share) for lead, share in zip(LEADS, shares, strict=True)}
+            if has_leads(method)
+            else None,
         }
         for name, logit, baseline, error, shares in rows
     ]
@@ -218,7 +253,12 @@ def _figures(answer: Answer) -> dict[str, Figure]:
     }
     if explanation.attributions is not None:
         place = explanation.attributions.superclasses.index(explanation.decisive)
-        heat = Heat(explanation.attributions.attribution.values[place], explanation.decisive)
+        heat = Heat(
+            explanation.attributions.attribution.values[place],
+            explanation.decisive,
+            "the query",
+            MEANINGS[answer.attribution_method],
+        )
         figures["heat"] = overlay_figure(query, other, mask, heat, banner, start_s)
     return figures
 

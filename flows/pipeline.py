@@ -11,13 +11,13 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from flows.dvc_engine import Outcome, StageFailed, repair_after_kill, reproduce
-from flows.installed_versions import check_versions
 from flows.provenance import RunRecord, StageRecord, git_state
 from flows.report.page import read_content, write_report
 from flows.report.run_page import write_run_folder
 from flows.tracking.context import RunContext
 from flows.tracking.projection import ProjectionResult, project
 from flows.workspace import Workspace
+from tasks.installed_versions import check_versions
 from veribeat.errors import InputError
 
 INPUT_ERROR = "InputError"

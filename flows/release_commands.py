@@ -26,10 +26,10 @@ def release(
 
     `veribeat retrain` makes one of every update that it accepts.
     """
-    from flows.installed_versions import check_versions
     from flows.release.by_hand import release_by_hand
     from flows.release.signature import load_private_key
     from flows.workspace import Workspace
+    from tasks.installed_versions import check_versions
 
     place = Workspace.at(workspace)
     versions = check_versions(allow_others=any_versions)

@@ -114,7 +114,7 @@ class Workspace:
         return lines
 
     def keep_only(self, arm: str) -> None:
-        """Take all other arms out of params.yaml, the witness with them; raises InputError as `set_params` does."""
+        """Explain `arm`, and take all others out of params.yaml, the witness with them; raises as `set_params` does."""
 
         def edit(document: Any) -> None:
             for other in set(document["arms"]) - {arm}:
@@ -124,6 +124,8 @@ class Workspace:
             following = sections[sections.index("arms") + 1]
             document.yaml_set_comment_before_after_key(following, before="\n")
             document["explain"]["witness"] = None
+            if document["explain"]["arm"] is not None:
+                document["explain"]["arm"] = arm
 
         self._edit(edit)
 

@@ -11,6 +11,7 @@ from models.black_box import black_box
 from models.bundle import Classifier
 from veribeat.attribution.base import Attribution, batch_size, make_background
 from veribeat.attribution.settings import AttributionSettings
+from veribeat.black_box import BlackBox
 from veribeat.conventions import LEADS, SAMPLING_RATE, SUPERCLASSES
 from veribeat.counterfactual.evaluation import EvaluationSettings, Metrics, RealRecords, evaluate
 from veribeat.counterfactual.methods import METHODS, DonorSets, MethodSettings, explain_query
@@ -72,6 +73,8 @@ class Explanation:
     counterfactual: Counterfactual
     metrics: Metrics
     edits: tuple[Edit, ...]
+    witness_probabilities: NDArray[np.float32] | None
+    """(5,) of the counterfactual by another classifier, which had no part in it; None without one."""
     attributions: ClassAttributions | None
     """None where they were not asked for."""
 
@@ -91,6 +94,7 @@ def explain(
     method: str,
     settings: ExplanationSettings,
     plan: AttributionPlan | None = None,
+    witness: BlackBox | None = None,
 ) -> Explanation:
     """Explain the prediction of `classifier` for one recording.
 
@@ -102,6 +106,7 @@ def explain(
         method: one of METHODS.
         settings: of the counterfactual and its metrics.
         plan: of the attributions; None leaves them out.
+        witness: another classifier, which is asked what it sees in the counterfactual.
 
     Raises:
         InputError: unknown method or superclass, the target is predicted already, no prototype has a superclass of it,
@@ -121,9 +126,17 @@ def explain(
         r_peaks,
         found,
         evaluate(
-            query, found, noise, settings.real, model, settings.measure, workers=settings.search.workers
+            query,
+            found,
+            noise,
+            settings.real,
+            model,
+            settings.measure,
+            witness,
+            workers=settings.search.workers,
         ),
         list_edits(query.signal_mv, found.signal_mv, found.mask),
+        None if witness is None else witness.probabilities(found.signal_mv[None])[0],
         None if plan is None else _attribute(classifier, query, wanted, plan),
     )
 

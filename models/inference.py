@@ -30,7 +30,7 @@ def load_backbone(name: str, weights: Path) -> Backbone:
     except FileNotFoundError as error:
         raise InputError(f"No weights at {weights}: train the model first.") from error
     except Exception as error:  # torch raises many kinds here; each means the same to the user
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"{weights} holds no weights of backbone '{name}': {reason}") from error
     return model.eval()
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.bundle import Classifier
 from tasks.file_names import LEARNT, RECORDS_TABLE
-from tasks.ingest import read_csv, read_statements
+from tasks.ingest import read_csv, read_statements, samples_digest
 from tasks.params.retrain import DriftParams
 from veribeat.conventions import SUPERCLASSES
 from veribeat.data.ptbxl_table import REQUIRED_COLUMNS, whole_number
@@ -55,6 +55,8 @@ class Reference:
     """ecg_id, patient_id and fold of the whole cohort, and of what earlier batches of the update add to it."""
     unusable: frozenset[int]
     """ecg_id of records that `ingest` has left out of the cohort: it would leave out one more of them, too."""
+    samples: frozenset[bytes]
+    """`samples_digest` of each record of the cohort."""
     codes: Mapping[str, str | None]
     """Statement -> superclass, of the cohort."""
     learnt: Records
@@ -93,6 +95,7 @@ class Reference:
         return cls(
             known=pd.concat([known, *(_to_be_known(*each) for each in earlier)], ignore_index=True),
             unusable=frozenset(number for number in numbers if number is not None),
+            samples=frozenset(map(samples_digest, np.load(cohort / "signals.npy", mmap_mode="r"))),
             codes=read_statements(source),
             learnt=drawn(learnt),
             held_out=drawn(held_out),

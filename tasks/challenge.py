@@ -129,6 +129,11 @@ def challenge(
         "unseen": contest.in_folds(params.judge.unseen),
         "new": contest.new(),
     }
+    if not len(sets["reference"]):
+        raise InputError(
+            f"No record is in the folds {params.judge.reference} of 'retrain.judge.reference', so that nothing decides:"
+            " name folds of 'split.test' with records."
+        )
     for name in ("reference", "unseen"):
         check_not_learnt(contest.records, sets[name], contest.learnt, f"{name} records")
     tables = {}
@@ -202,7 +207,11 @@ def _of_subgroups(
 def _counterfactual_validity(
     contest: Contest, rows: NDArray[np.int64], chain: Path, params: ChallengeParams
 ) -> float:
-    """Share of the first correctly predicted records at `rows` that have a counterfactual by the default method."""
+    """Share of the first correctly predicted records at `rows` with a counterfactual by the default method that holds.
+
+    That is one made of waves, predicted as the target in copies that are shifted in time, too: what the method falls
+    back on ends with a whole donor, which every classifier predicts as the target.
+    """
     explained = contest.explained
     correct = np.intersect1d(rows, explained.correctly_predicted("test"))[: params.judge.explained]
     if not len(correct):
@@ -210,13 +219,16 @@ def _counterfactual_validity(
             "No record of the reference folds is predicted correctly, so there is no counterfactual to count."
         )
     sources, settings = read_sources(chain, explained), search_settings(params.counterfactuals)
-    model, valid = explained.black_box, []
+    model, holds = explained.black_box, []
     for signal in explained.signals_mv(correct):
         query = make_query(signal, find_r_peaks(signal).samples, model)
-        target = label_set([default_target(query.labels, query.probabilities)])
-        (found,) = explain_query(query, [target], [DEFAULT_METHOD], sources, model, settings)
-        valid.append(found.valid)
-    return float(np.mean(valid))
+        target = default_target(query.labels, query.probabilities)
+        if not len(sources.of(DEFAULT_METHOD).records.of(target)):
+            holds.append(False)
+            continue
+        (found,) = explain_query(query, [label_set([target])], [DEFAULT_METHOD], sources, model, settings)
+        holds.append(bool(found.waves) and found.margin >= 0)
+    return float(np.mean(holds))
 
 
 def _summary(verdicts: list[Verdict], tables: dict[str, pd.DataFrame]) -> dict[str, object]:

@@ -33,10 +33,7 @@ def read_sources(chain: Path, explained: Explained) -> DonorSets:
     sets = []
     for file in (chain / "prototypes" / "prototypes.h5", chain / "donors" / "donors.h5"):
         found = read_prototypes(file)
-        for made_from in (
-            explained.sources.trained / "model.pt",
-            explained.sources.calibrated / "classifier.json",
-        ):
+        for made_from in explained.sources.of_classifier:
             if found.provenance.get(made_from.name) != digest(made_from):
                 raise InputError(f"{file} is not of the classifier in {made_from}: run 'veribeat run' first.")
         sets.append(Donors(found))

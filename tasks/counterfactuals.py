@@ -52,7 +52,7 @@ ROW = np.dtype(
         ("prototype", np.int32),  # place in the set that the method takes from
         ("distance_mv", np.float64),
         ("keep_ratio", np.float64),
-        ("note", "S100"),
+        ("note", "S200"),
         ("edits", "S400"),  # names of edited waves
         ("margin", np.float64),
         ("searched", np.int32),
@@ -259,9 +259,7 @@ def main() -> None:
     threads = read_section(ComputeParams, "compute").threads
     witness = None if explain.witness is None else Sources.of_arm(explain.witness, threads)
     taken_from = [OUT / "prototypes" / "prototypes.h5", OUT / "donors" / "donors.h5", OUT / "donors" / RANGES]
-    of_witness = (
-        [] if witness is None else [witness.trained / "model.pt", witness.calibrated / "classifier.json"]
-    )
+    of_witness = () if witness is None else witness.of_classifier
     run_resumable(
         "counterfactuals",
         arm,

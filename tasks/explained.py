@@ -51,9 +51,13 @@ class Sources:
             self.ingest / "records.parquet",
             self.split / "roles.parquet",
             self.split / "normalisation.json",
-            self.trained / "model.pt",
-            self.calibrated / "classifier.json",
+            *self.of_classifier,
         )
+
+    @property
+    def of_classifier(self) -> tuple[Path, Path]:
+        """Weights and thresholds."""
+        return self.trained / "model.pt", self.calibrated / "classifier.json"
 
 
 @dataclass(frozen=True)

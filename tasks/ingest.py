@@ -4,10 +4,12 @@ It is signals.npy, records.parquet, quarantine.csv and card.json.
 """
 
 import csv
+import hashlib
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,7 +23,7 @@ from tasks.file_names import RECORDS_FOLDER, RECORDS_TABLE
 from tasks.params.ingest import IngestParams
 from tasks.params.reading import read_section
 from tasks.stage import output_folder, run, write_json
-from tasks.workers import Progress, most_workers, start_worker
+from tasks.workers import Progress, most_workers, start_worker, worker_was_killed
 from veribeat.conventions import LEADS, RECORD_SAMPLES
 from veribeat.data.card import data_card
 from veribeat.data.labels import superclass_by_code
@@ -30,6 +32,8 @@ from veribeat.data.quarantine import Quarantined, Reason, RecordRejected, check_
 from veribeat.data.schema import validate_records
 from veribeat.data.wfdb_record import read_record
 from veribeat.errors import InputError
+
+LABEL = "ingest, records"
 
 CHUNK = 256
 """Records read by one call of a worker, and copied at a time: 6 MB."""
@@ -82,6 +86,7 @@ def ingest(
             params,
             workers or most_workers(),
         )
+        rejections |= repeated(candidates, scratch, rejections)
         quarantined += [
             Quarantined(
                 str(candidates["ecg_id"][row]),
@@ -100,6 +105,27 @@ def ingest(
     write_records(records, out / "records.parquet")
     write_quarantine(quarantined, out / "quarantine.csv")
     write_json(out / "card.json", data_card(records, quarantined))
+
+
+def repeated(
+    candidates: pd.DataFrame, scratch: Path, rejections: Mapping[int, RecordRejected]
+) -> dict[int, RecordRejected]:
+    """Rows whose samples an earlier row has, too: one recording under two ids may be in two folds."""
+    signals = np.load(scratch, mmap_mode="r")
+    first: dict[bytes, int] = {}
+    found = {}
+    for row, ecg_id in enumerate(candidates["ecg_id"]):
+        if row in rejections:
+            continue
+        known = first.setdefault(samples_digest(signals[row]), int(ecg_id))
+        if known != ecg_id:
+            found[row] = RecordRejected(Reason.DUPLICATE_SAMPLES, f"record {known} has the same samples")
+    return found
+
+
+def samples_digest(signal: np.ndarray) -> bytes:
+    """Stands for the samples of one record, int16 (1000, 12)."""
+    return hashlib.blake2b(signal.tobytes(), digest_size=16).digest()
 
 
 def read_statements(folder: Path) -> dict[str, str | None]:
@@ -162,14 +188,17 @@ def read_signals(
     with ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=start_worker, initargs=(os.getpid(),)
     ) as pool:
-        return gathered(pool.map(read_chunk, chunks), chunks)
+        try:
+            return gathered(pool.map(read_chunk, chunks), chunks)
+        except BrokenProcessPool as error:
+            raise worker_was_killed(LABEL) from error
 
 
 def gathered(
     results: Iterable[list[tuple[int, RecordRejected]]], chunks: Sequence[Chunk]
 ) -> dict[int, RecordRejected]:
     """Row -> rejection of all chunks, and progress on standard error while they come in."""
-    progress = Progress("ingest, records", sum(len(chunk.filenames) for chunk in chunks))
+    progress = Progress(LABEL, sum(len(chunk.filenames) for chunk in chunks))
     rejections: dict[int, RecordRejected] = {}
     for chunk, rejected in zip(chunks, results, strict=True):
         rejections.update(rejected)

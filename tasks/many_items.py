@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.params.runner import Runner
-from tasks.workers import WORKERS, Progress, most_workers, start_worker
+from tasks.workers import Progress, most_workers, start_worker, worker_was_killed
 from veribeat.errors import InputError
 
 FEWEST_PER_WORKER = 4
@@ -134,9 +134,7 @@ def _rows_by_many(worker: Worker, items: Sequence[int], workers: int, label: str
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 yield running.pop(future), future.result()
     except BrokenProcessPool as error:
-        raise InputError(
-            f"{label}: a worker process was killed, probably for want of memory: run again with fewer ({WORKERS}=1)."
-        ) from error
+        raise worker_was_killed(label) from error
     finally:
         executor.shutdown(cancel_futures=True)
 

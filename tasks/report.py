@@ -20,6 +20,7 @@ from tasks.params.train import ComputeParams
 from tasks.report_gallery import failure_gallery
 from tasks.stage import OUT, output_folder, run
 from veribeat.attribution.base import LARGEST_BATCH, make_background
+from veribeat.attribution.settings import MEANINGS, Method, has_leads
 from veribeat.conventions import SUPERCLASSES
 from veribeat.counterfactual.alignment import align
 from veribeat.counterfactual.default_method import DEFAULT_METHOD
@@ -107,7 +108,7 @@ def report(
     (out / "discussion.md").write_text("".join(f"- {sentence}\n" for sentence in sentences), encoding="utf-8")
 
     banner = SIMULATED_BANNER if simulated else None
-    figures = {"lead_importance": _lead_importance(chain / "attribute", banner)}
+    figures = {"lead_importance": _lead_importance(chain / "attribute", attribution.method, banner)}
     example = _example(table, params)
     if example is None:
         empty = f"No {EXAMPLE} query has a counterfactual for {params.target}."
@@ -137,7 +138,9 @@ def _discussion(chain: Path, summary: pd.DataFrame, by_target: pd.DataFrame) -> 
     )
 
 
-def _lead_importance(attributions: Path, banner: str | None) -> Figure:
+def _lead_importance(attributions: Path, method: Method, banner: str | None) -> Figure:
+    if not has_leads(method):
+        return _text_figure(f"Attributions by {method} are the same in all leads.", banner)
     shares = pd.read_csv(attributions / "lead_importance.csv", index_col="superclass")
     rows = pd.read_parquet(attributions / "attributions.parquet", columns=["superclass"]).value_counts()
     counts = {str(name): int(rows[name]) for name in shares.index}
@@ -204,7 +207,8 @@ def _query_figures(
         prototype.signal_mv, find_r_peaks(prototype.signal_mv).samples, find_r_peaks(signal).samples
     )
     last, mask = found[PAPER_METHODS[-1]], masks[PAPER_METHODS[-1]]
-    heat = Heat(_attribution(explained, last.signal_mv, target, attribution, ecg_id), target)
+    values = _attribution(explained, last.signal_mv, target, attribution, ecg_id)
+    heat = Heat(values, target, "the counterfactual", MEANINGS[attribution.method])
     return figures | {
         "prototype": prototype_figure(prototype, target, banner),
         "original": overlay_figure(query, prototype, banner=banner),

@@ -18,8 +18,7 @@ SHOWN = 10
 
 
 def worst(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the worst counterfactuals by `DEFAULT_METHOD`, the worst first: not valid, not of waves, smallest
-    margin, most changed."""
+    """Counterfactuals by `DEFAULT_METHOD`, the worst first: not valid, not of waves, smallest margin, most changed."""
     own = table[table["method"] == DEFAULT_METHOD]
     of_waves = own["edits"] != ""
     order = own.assign(of_waves=of_waves).sort_values(
@@ -27,23 +26,27 @@ def worst(table: pd.DataFrame) -> pd.DataFrame:
         ascending=[True, True, True, False],
         kind="stable",
     )
-    return order.head(SHOWN).drop(columns="of_waves")
+    return order.drop(columns="of_waves")
 
 
 def failure_gallery(explained: Explained, counterfactuals: Path, banner: str | None) -> Figure | None:
-    """Draw the worst counterfactuals with what the search did; None where there is none.
+    """Draw the worst `SHOWN` counterfactuals with what the search did; None where there is none.
+
+    Those of queries without an R-peak have no median beat to draw, and are passed over.
 
     `counterfactuals` is the folder that the stage wrote.
     """
     rows = worst(pd.read_parquet(counterfactuals / "counterfactuals.parquet"))
-    cases = []
+    cases: list[BeatCase] = []
     with h5py.File(counterfactuals / "counterfactuals.h5", "r") as file:
         for place, row in rows.iterrows():
+            if len(cases) == SHOWN:
+                break
             (index,) = np.flatnonzero(explained.records["ecg_id"] == row["ecg_id"])
             (signal,) = explained.signals_mv(np.array([index]))
             peaks = find_r_peaks(signal).samples
             if not len(peaks):
-                continue  # without a beat there is no median beat to draw; the table has the row
+                continue
             changed = from_units(file["signals"][place])
             cases.append(
                 BeatCase(

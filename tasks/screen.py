@@ -30,6 +30,7 @@ from tasks.params.train import ComputeParams
 from tasks.parent import end_with
 from tasks.refused_batch import EXIT_BATCH_REFUSED, BatchRefused
 from tasks.stage import OUT, run, write_json
+from tasks.workers import most_workers
 from veribeat.conventions import SUPERCLASSES
 from veribeat.data.quarantine import Quarantined, Reason
 from veribeat.drift.batch import DriftSettings, judge_batch
@@ -53,11 +54,12 @@ def screen(
     Raises BatchRefused when the batch's tables cannot be read, or no record can; InputError when there is too little to
     compare it with.
     """
+    workers = most_workers()  # a mistake in the environment is none of the batch
     with tempfile.TemporaryDirectory(dir=out) as scratch:
         read = Path(scratch)
         try:
             lenient = ingest_params.model_copy(update={"max_quarantined": 1.0})
-            ingest(batch, read, lenient, codes=reference.codes)
+            ingest(batch, read, lenient, codes=reference.codes, workers=workers)
         except InputError as error:
             raise BatchRefused(str(error)) from error
         came = Records.read(read)
@@ -68,7 +70,7 @@ def screen(
     ]
     found, screening = came, Screening.fit(reference.learnt.signals_mv)
     checks = (
-        Clashes(reference.known, reference.unusable),
+        Clashes(reference.known, reference.unusable, reference.samples),
         Defects(screening),
         Devices(reference.learnt),
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import tasks
+from tasks.installed_versions import check_versions
 from tasks.params.reading import check_sections_unchanged
 from veribeat.errors import InputError
 
@@ -32,6 +33,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     """Run a stage's `main` as a process: exit code 2 and one sentence for bad input."""
     try:
         _check_code()
+        check_versions(allow_others=False)
         main()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

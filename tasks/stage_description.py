@@ -1,5 +1,6 @@
 """What a stage is, to those who run it: names of its module, inputs, parameters and outputs."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -31,7 +32,7 @@ class Stage:
     @property
     def command(self) -> str:
         """The shell command that DVC runs."""
-        return " ".join(("python", "-m", self.module, *self.arguments))
+        return shlex.join(("python", "-m", self.module, *self.arguments))
 
     def output(self, file: str) -> str:
         """Path of one of this stage's outputs in the workspace."""

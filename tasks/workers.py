@@ -35,6 +35,13 @@ def start_worker(parent: int) -> None:
     end_with(parent)  # or it would wait for ever
 
 
+def worker_was_killed(label: str) -> InputError:
+    """What to raise from a BrokenProcessPool; `label` names the stage and what it counts."""
+    return InputError(
+        f"{label}: a worker process was killed, probably for want of memory: run again with fewer ({WORKERS}=1)."
+    )
+
+
 class Progress:
     """A line on standard error now and then: how far, and about how long still.
 

@@ -204,6 +204,13 @@ def _add_bad_headers(folder: Path, add: Callable[..., None]) -> None:
     bad(303, Reason.UNREADABLE_HEADER, lines=[])
     bad(304, Reason.UNREADABLE_HEADER, lines=header_lines("00304_lr", signal(304))[:7])
     bad(305, Reason.UNREADABLE_HEADER, lines=header_lines("00305_lr", signal(305), scale="1.0(0)/µV"))
+    skewed = [
+        line.replace(".dat 16 ", ".dat 16:999999999 ") for line in header_lines("00314_lr", signal(314))
+    ]
+    bad(314, Reason.UNREADABLE_HEADER, lines=skewed)
+    bad(315, Reason.UNREADABLE_HEADER, scale=f"1000.0({'9' * 400})/mV")
+    bad(316, Reason.NO_GAIN, scale="0(0)/mV")
+    bad(317, Reason.NO_GAIN, scale="/mV")
     bad(306, Reason.UNKNOWN_LEAD, leads=("MLII", *LEADS[1:]))
     bad(307, Reason.DUPLICATE_LEAD, leads=("I", "I", *LEADS[2:]))
     bad(308, Reason.MISSING_LEAD, adc=signal(308, leads=11), leads=LEADS[:-1])
@@ -217,6 +224,9 @@ def _add_bad_signals(folder: Path, add: Callable[..., None]) -> None:
     write_record(folder / filename(401), signal(401))
     (folder / f"{filename(401)}.dat").unlink()
     add(401, Reason.MISSING_SIGNAL)
+
+    write_record(folder / filename(406), signal(1))
+    add(406, Reason.DUPLICATE_SAMPLES)
 
     altered = signal(402)
     altered[500, 3] += 1

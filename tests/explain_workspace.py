@@ -18,11 +18,12 @@ from veribeat.simulation.cohort import simulate_cohort
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REFERENCE = REPOSITORY / "reference" / "ptbxl-cnn_gru_flow"
+WITNESS = REPOSITORY / "reference" / "ptbxl"
 RECORDS = 64
 
 
 def make_workspace(path: Path) -> None:
-    """Simulated records, a network that was trained on PTB-XL, and prototypes of all superclasses but HYP."""
+    """Simulated records, networks that were trained on PTB-XL, and prototypes of all superclasses but HYP."""
     (path / ".dvc").mkdir(parents=True)
     params = YAML(typ="safe").load(REPOSITORY / "params.yaml")
     params["cohort"]["source"] = "simulated"
@@ -32,9 +33,10 @@ def make_workspace(path: Path) -> None:
     out = path / "out"
     for stage in ("ingest", "split", "prototypes", "donors"):
         (out / stage).mkdir(parents=True)
-    for stage, file in (("train", "model.pt"), ("calibrate", "classifier.json")):
-        (out / f"{stage}-baseline").mkdir()
-        shutil.copyfile(REFERENCE / file, out / f"{stage}-baseline" / file)
+    for arm, trained in (("baseline", REFERENCE), (params["explain"]["witness"], WITNESS)):
+        for stage, file in (("train", "model.pt"), ("calibrate", "classifier.json")):
+            (out / f"{stage}-{arm}").mkdir()
+            shutil.copyfile(trained / file, out / f"{stage}-{arm}" / file)
 
     cohort = simulate_cohort(RECORDS, seed=3, wrong_label_share=0.0, noise=0.2)
     np.save(out / "ingest" / "signals.npy", cohort.signals)

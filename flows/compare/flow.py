@@ -16,11 +16,11 @@ from flows.compare.page import write_comparison
 from flows.compare.run_cell import train_cell
 from flows.compare.tracking import log_cells
 from flows.dvc_engine import StageFailed, repair_after_kill
-from flows.installed_versions import check_versions
 from flows.pipeline import INPUT_ERROR, raise_unless_completed, run_stage_to_end
 from flows.provenance import git_state
 from flows.tracking.context import RunContext
 from flows.workspace import Workspace
+from tasks.installed_versions import check_versions
 from tasks.params.cell import Cell
 from veribeat.errors import InputError
 

@@ -18,6 +18,8 @@ from flows.release.reading import ReleaseFiles
 from flows.release.stages import CHAIN_FILE
 from flows.tracking.lock import Lock, read_lock
 from flows.workspace import COHORT_LINK, Workspace
+from tasks.installed_versions import ANY_VERSIONS
+from tasks.params.reading import read_document
 from tasks.stage import CODE_LINK
 from tasks.stages import BATCHES, RELEASES
 from veribeat.errors import InputError
@@ -25,6 +27,9 @@ from veribeat.errors import InputError
 Log = Callable[[str], None]
 
 REMOTE = "audited"
+
+_OF_A_FOLDER = frozenset({"path", "md5", "hash", "size", "nfiles"})
+"""What `dvc add` says of a folder."""
 _MISSING_FILE = re.compile(r"(?:ERROR: failed to transfer '|md5: )([0-9a-f]{32}(?:\.dir)?)")
 """What DVC prints of a file that it cannot get, and of a folder whose listing it finds nowhere."""
 
@@ -79,7 +84,8 @@ class Rerun:
 
     def run(self, stage: str, log: Log) -> None:
         """Run one stage, whatever the cache holds; InputError or StageFailed as `reproduce` says."""
-        reproduce(Workspace(self.path), stage, log, force=True, variables={"PYTHONPATH": str(self.code)})
+        variables = {"PYTHONPATH": str(self.code), ANY_VERSIONS: "1"}  # the audit names those that differ
+        reproduce(Workspace(self.path), stage, log, force=True, variables=variables)
 
 
 @contextmanager
@@ -161,12 +167,32 @@ def _bring_release(release: Path, name: str, place: Path) -> None:
     shutil.copytree(earlier, place / RELEASES / name)
 
 
+def _tracked_batches(folder: Path) -> list[Path]:
+    """The .dvc files in `folder`, sorted; InputError where one is about more than the folder of its own name.
+
+    DVC would bring what such a file says to wherever it says, also from an address that it names.
+    """
+    files = sorted(folder.glob("*.dvc"))
+    for file in files:
+        document = read_document(file)
+        outs = document.get("outs")
+        own = isinstance(outs, list) and [set(out) <= _OF_A_FOLDER and out["path"] for out in outs] == [
+            file.stem
+        ]
+        if not own or not set(document) <= {"outs", "md5"}:
+            raise InputError(
+                f"{file.name} of the release is not what 'dvc add' writes of a batch: restore the release from a"
+                " backup."
+            )
+    return files
+
+
 def _pull_batches(release: Path, place: Path, remote: str | None) -> None:
     if remote is None:
         raise InputError(f"{release} was made from batches in a DVC remote: name it with --remote.")
     run_quietly(["dvc", "remote", "add", "--force", "--default", REMOTE, remote], cwd=place)
     shutil.copytree(release / BATCHES, place / BATCHES)
-    for file in sorted((place / BATCHES).glob("*.dvc")):
+    for file in _tracked_batches(place / BATCHES):
         process = StreamedProcess(["dvc", "pull", f"{BATCHES}/{file.name}"], cwd=place)
         lines = list(process.lines())
         missing = [match[1] for line in lines if (match := _MISSING_FILE.match(line))]

@@ -81,9 +81,9 @@ def prototype_pictures(place: Workspace) -> tuple[Picture, ...]:
 
 WORST: Texts = {
     "worst": (
-        "Median beats of ten queries and of their counterfactuals in twelve leads.",
-        "The ten wave sparse counterfactuals that came out worst, and what the search did: not valid ones first, then"
-        " those without waves, then those with the smallest margin.",
+        "Median beats of queries and of their counterfactuals in twelve leads.",
+        "The wave sparse counterfactuals that came out worst, at most ten, of queries with R-peaks, and what the search"
+        " did: not valid ones first, then those without waves, then those with the smallest margin.",
     ),
 }
 

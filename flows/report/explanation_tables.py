@@ -234,6 +234,7 @@ def _by_target(table: pd.DataFrame, title: str, note: str = "") -> ResultTable:
         )
         for metric, name in CELL_METRICS.items()
         for method, spoken in METHODS.items()
+        if (table["method"] == method).any()
     )
     return ResultTable(title, ("metric, method", *targets), rows, note)
 

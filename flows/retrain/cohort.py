@@ -15,6 +15,7 @@ from flows.workspace import Workspace
 from tasks.params.document import Params
 from tasks.params.reading import PARAMS_FILE, parse, read_document
 from tasks.stages import BATCHES, PTBXL_FILES, stages
+from veribeat.data.wfdb_record import files_of
 from veribeat.errors import InputError
 
 _WRITTEN = (("cohort", "batches"), ("retrain", "champion"), ("explain", "arm"))
@@ -104,8 +105,8 @@ def _accepted(batch: Path, accepted: Path) -> tuple[str, list[str]]:
         writer.writerows(rows)
     if len(rows) != len(filenames):
         raise InputError(f"{batch} has changed since it was screened: put it back as it was, then run again.")
-    files = [f"{name}{ending}" for name in sorted(filenames) for ending in (".dat", ".hea")]
-    return text.getvalue(), files
+    root = batch.resolve()
+    return text.getvalue(), [file for name in sorted(filenames) for file in files_of(root, name)]
 
 
 def batches_of(place: Workspace, release: str) -> list[str]:

@@ -11,7 +11,6 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from flows.dvc_engine import StageFailed, repair_after_kill
-from flows.installed_versions import check_versions
 from flows.pipeline import INPUT_ERROR, run_stage_to_end
 from flows.provenance import git_state
 from flows.release.record import Making
@@ -23,6 +22,7 @@ from flows.retrain.page import write_retraining_page
 from flows.retrain.refusal import way_out
 from flows.tracking.context import RunContext
 from flows.workspace import Workspace
+from tasks.installed_versions import check_versions
 from veribeat.errors import InputError
 
 NOTHING_NEW = "NothingNew"

@@ -172,6 +172,7 @@ def _read_arm(
     for stage in own:
         if stage.name in EXPLANATIONS:
             params |= _flat_params(stage.name, lock.stages[stage.name].section(stage.name))
+            params |= _witness(lock, stage)
             for file in stage.metrics:
                 metrics |= _numbers_of(lock, stage, file, stage.name)
     return ArmContent(
@@ -187,6 +188,15 @@ def _read_arm(
         dataset=_cohort_version(lock, done["ingest"], cohort),
         model=model,
     )
+
+
+def _witness(lock: Lock, stage: Stage) -> dict[str, str]:
+    """The arm that was asked what it sees in each counterfactual, and the MD5 of its weights; of other stages none."""
+    _, *witness = stage.arguments
+    if stage.name != "counterfactuals" or not witness:
+        return {}
+    weights = lock.stages[stage.name].inputs[f"out/train-{witness[0]}/model.pt"]
+    return {"explain/witness": witness[0], "explain/witness_model_md5": weights}
 
 
 def _cohort_version(lock: Lock, ingest: Stage, cohort: str) -> CohortVersion:

@@ -40,9 +40,14 @@ def tracking_uri(workspace: Path) -> str:
     return os.environ.get(TRACKING_URI) or f"sqlite:///{store_folder(workspace) / 'mlflow.db'}"
 
 
+def is_shared() -> bool:
+    """Whether runs go to a store that the user has chosen, where other workspaces may have theirs."""
+    return bool(os.environ.get(TRACKING_URI))
+
+
 def artifact_root(workspace: Path) -> str | None:
     """Where a new experiment keeps its files; None leaves it to the server that the user has chosen."""
-    if os.environ.get(TRACKING_URI):
+    if is_shared():
         return None
     return (store_folder(workspace) / "artifacts").as_uri()
 

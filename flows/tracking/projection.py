@@ -1,5 +1,6 @@
 """The projection: one MLflow run per flow run, with one child per arm, each logged once."""
 
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flows.tracking.content import SUMMARY_METRICS, ArmContent, RunContent, read_run
 from flows.tracking.context import RunContext
-from flows.tracking.environment import artifact_root, quieten, tracking_uri
+from flows.tracking.environment import artifact_root, is_shared, quieten, tracking_uri
 from flows.tracking.lock import LOCK_FILE, read_lock
 from tasks.params.document import Params
 from tasks.stage_description import Stage
@@ -23,6 +24,9 @@ TRAINING = "veribeat_training"
 
 COMPLETE = "veribeat_complete"
 """Tag of an arm's run: whether all stages of the arm had run, "true" or "false"."""
+
+WORKSPACE = "veribeat_workspace"
+"""Tag of an arm's run: machine and folder of the workspace. On a shared server another one may have the same name."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ def project(
 
     store = Store(tracking_uri(workspace), workspace.name, artifact_root(workspace))
     tags = {**context.code_tags(), "dvc_lock": content.lock_sha256, "cohort": content.cohort}
+    tags[WORKSPACE] = f"{platform.node()}:{workspace}"
     if context.prefect_flow_run:
         tags["prefect_flow_run"] = context.prefect_flow_run
     parent = _Parent.of(store, content, tags)
@@ -120,8 +125,8 @@ def _child_tags(children: Mapping[str, str], experiment: str) -> dict[str, str]:
 def _child(store: "Store", arm: ArmContent, parent: str, tags: Mapping[str, str]) -> tuple[str, bool]:
     """The run of an arm, and whether it is new.
 
-    Leftovers go first: runs of the same outputs that a crash cut short, and, once all stages of the arm have run, the
-    runs of its training that lacked some of them.
+    Leftovers of the same workspace go first: runs of the same outputs that a crash cut short, and, once all stages of
+    the arm have run, the runs of its training that lacked some of them.
     """
     leftovers = []
     for run in store.find({KEY: arm.key}):
@@ -130,6 +135,8 @@ def _child(store: "Store", arm: ArmContent, parent: str, tags: Mapping[str, str]
         leftovers.append(run)
     if arm.complete:
         leftovers += store.find({TRAINING: arm.training, COMPLETE: "false"})
+    if is_shared():
+        leftovers = [run for run in leftovers if run.data.tags.get(WORKSPACE) == tags[WORKSPACE]]
     for run_id in {run.info.run_id for run in leftovers}:
         store.delete(run_id)
 

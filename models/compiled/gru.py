@@ -23,7 +23,7 @@ class CompiledGru(nn.Module):
 
     def __init__(self, gru: nn.GRU) -> None:
         super().__init__()
-        self.weights = gru.get_parameter("weight_ih_l0").detach()
+        self.weights = gru.get_parameter("weight_ih_l0").detach().clone()
         of_input, of_state = self.weights.numpy(), gru.get_parameter("weight_hh_l0").detach().numpy()
         self.forwards, self.backwards = (packed(of_input.T), packed(of_state.T)), packed(of_state)
         input_bias, state_bias = (

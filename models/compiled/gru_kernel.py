@@ -43,10 +43,10 @@ _compiled = njit(nogil=True, cache=True, fastmath=_FLAGS, error_model="numpy")
 
 
 def packed(weights: Array) -> Array:
-    """Weights (K, N) in the order in which the kernel reads them: blocks of 8 rows and 64 columns, (K N / 512, 512)."""
+    """A copy of weights (K, N) as the kernel reads them: blocks of 8 rows and 64 columns, (K N / 512, 512)."""
     rows, columns = weights.shape
     blocks = weights.reshape(rows // ROWS, ROWS, columns // UNITS, UNITS).transpose(0, 2, 1, 3)
-    return np.ascontiguousarray(blocks).reshape(-1, ROWS * UNITS)
+    return blocks.copy(order="C").reshape(-1, ROWS * UNITS)
 
 
 @_compiled

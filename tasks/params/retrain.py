@@ -76,7 +76,7 @@ class RetrainParams(Section):
     """Arm that an update trains; None: no updates in this workspace."""
     first: str
     """Arm that is the first champion."""
-    champion: str | None
+    champion: str | None = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     """Release that the challenger begins with and is judged against; updates write it."""
     batches: int | None = Field(ge=1)
     """Taken from the inbox by one update, oldest name first; None: all."""

@@ -134,6 +134,21 @@ def test_a_command_that_the_code_does_not_write_is_not_executed(
     assert not (tmp_path / "executed").exists()
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("path: 0002-b", "path: ../typer.py"),
+        ("outs:", "wdir: ..\nouts:"),
+        ("outs:", "deps:\n- path: x\n  repo: {url: elsewhere}\nouts:"),
+        ("path: 0002-b", "path: 0002-b\n  remote: elsewhere"),
+    ],
+)
+def test_a_batch_that_would_go_elsewhere_is_not_pulled(released_copy: Miniature, old: str, new: str) -> None:
+    resigned(released_copy, "batches/0002-b.dvc", old, new)
+    with pytest.raises(InputError, match=r"^0002-b\.dvc of the release is not what 'dvc add' writes"):
+        full(released_copy)
+
+
 def test_changed_data_are_named(
     released_copy: Miniature, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from command_line import assert_one_sentence, call
-from explain_workspace import REFERENCE, labels_of, make_workspace, rows_predicted
+from explain_workspace import REFERENCE, WITNESS, labels_of, make_workspace, rows_predicted
 from recordings import write_recording
 from ruamel.yaml import YAML
 
@@ -79,8 +79,14 @@ def test_what_is_written_is_what_the_classifier_says(explained: Path, signals: n
     assert found["target"] == ["NORM"]
     assert found["method"] == "wave_sparse"
     assert found["counterfactual"]["valid"] == (found["counterfactual"]["labels"] == ["NORM"])
-    assert found["prototype"]["superclass"] == "NORM"
-    assert found["prototype"]["silhouette"] is None
+    assert found["donor"]["superclass"] == "NORM"
+    witness = Classifier.load(WITNESS)
+    seen = witness.probabilities(counterfactual[None])
+    assert found["witness"]["labels"] == list(witness.labels(seen)[0])
+    written = [found["witness"]["probabilities"][name] for name in SUPERCLASSES]
+    assert written == pytest.approx(seen[0], abs=1e-5)
+    assert found["metrics"]["witness_reached"] == (found["witness"]["labels"] == ["NORM"])
+    assert found["donor"]["silhouette"] is None
     assert found["model"]["thresholds"] == dict(zip(SUPERCLASSES, classifier.thresholds, strict=True))
     assert (found["record"], found["ecg_id"], found["start_s"], found["end_s"]) == (ill, int(ill), 0.0, 10.0)
 
@@ -119,6 +125,10 @@ def test_predicted_and_target_superclass_are_attributed(explained: Path) -> None
     assert [each["superclass"] for each in found] == ["NORM", "MI"]
     assert values.shape == (2, 1000, 12)
     for each, of_class in zip(found, values, strict=True):
+        assert (each["method"], each["unit"]) == (
+            "expected_gradients",
+            f"contribution to the logit of {each['superclass']}",
+        )
         assert 0 < each["monte_carlo_error"] < 1
         assert sum(each["lead_shares"].values()) == pytest.approx(1, abs=1e-5)
         share = np.abs(of_class[:, LEADS.index("V2")]).sum() / np.abs(of_class).sum()
@@ -141,7 +151,7 @@ def test_a_file_is_explained_like_a_record_of_the_cohort(
     assert explain(workspace, tmp_path / "out", record + ".hea") == 0
     own, of_cohort = read(tmp_path / "out"), read(explained)
     assert own["ecg_id"] is None
-    for key in ("query", "counterfactual", "prototype", "edits"):
+    for key in ("query", "counterfactual", "donor", "edits"):
         assert own[key] == of_cohort[key]
 
 
@@ -175,7 +185,7 @@ def test_the_terminal_shows_what_was_reached(
     out = capsys.readouterr().out
     found = read(tmp_path / "out")
     assert f"Record {ill}, 0 to 10 s" in out
-    assert f"CD is reached by original from record {found['prototype']['ecg_id']}: " in out
+    assert f"CD is reached by original from record {found['donor']['ecg_id']}: " in out
     assert f"{found['counterfactual']['probabilities']['CD']:.3f} *" in out
     assert found["metrics"]["validity"] == 1.0
     assert found["metrics"]["nearest_real_mv"] is None
@@ -184,6 +194,9 @@ def test_the_terminal_shows_what_was_reached(
     assert explain(workspace, tmp_path / "waves", ill, "--target", "CD") == 0
     out, found = capsys.readouterr().out, read(tmp_path / "waves")
     assert f"{len(found['waves'])} wave" in out
+    assert f"Margin: {found['counterfactual']['margin_logits']:+.2f} logits" in out
+    seen = " + ".join(found["witness"]["labels"]) or "no superclass"
+    assert f"Witness: for the counterfactual {found['witness']['arm']} predicts {seen};" in out
     assert "wave, in every beat" in out
 
 
@@ -194,7 +207,7 @@ def test_refusals_are_one_sentence(
     for arguments, said in (
         ((ill, "--target", "AFIB"), "'AFIB' is no superclass; choose from NORM, MI, STTC, CD, HYP."),
         ((ill, "--target", "MI"), "already predicts MI; choose another target."),
-        ((ill, "--target", "HYP"), "no prototype of HYP; choose another target."),
+        ((ill, "--target", "HYP"), "no donor of HYP; choose another target."),
         ((ill, "--method", "magic"), "'magic' is no method; choose from original, sparse, aligned_sparse,"),
         (("65",), "The cohort has no record 65: "),
         (("no_such_record",), "no_such_record"),

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -231,6 +232,22 @@ def test_a_crash_leaves_one_child_after_the_next_projection(
     assert {run["info"]["status"] for run in runs.values()} == {"FINISHED"}
     assert result.logged == (workspace.arm,)
     assert len(client_of(result).search_logged_models([result.experiment_id])) == 1
+
+
+def test_on_a_shared_server_a_workspace_of_the_same_name_keeps_its_runs(
+    pristine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = shutil.copytree(pristine / "mlflow", tmp_path / "server")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{server / 'mlflow.db'}")
+    monkeypatch.chdir(tmp_path)  # where such a server's files go
+    one, other = (Fabricated.copied(pristine, tmp_path / place / "study") for place in ("one", "other"))
+    one.write_lock(without=(f"calibrate-{one.arm}",))
+    partial = one.project()
+    whole = other.project()
+    assert partial.children[one.arm] in everything(whole)
+    one.write_lock()
+    assert one.project().children == whole.children  # the same outputs are shown once
+    assert partial.children[one.arm] in everything(whole)  # nobody made another run of its own
 
 
 def test_a_training_without_calibration_is_replaced_once_calibrated(workspace: Fabricated) -> None:

@@ -125,6 +125,12 @@ def test_a_baseline_beyond_any_number_is_refused(tmp_path: Path) -> None:
     assert "the samples cannot be read" in refused(record)
 
 
+def test_a_skew_beyond_any_memory_is_refused(tmp_path: Path) -> None:
+    record = write_recording(tmp_path, "r", stored(), 100)
+    edit_header(record, ".dat 16 ", ".dat 16:999999999 ")
+    assert "skewed by more than" in refused(record)
+
+
 @pytest.mark.parametrize("scale", [0.0, 1e-4])
 def test_a_recording_without_an_ecg_is_refused(tmp_path: Path, scale: float) -> None:
     record = write_recording(tmp_path, "r", stored() * scale, 100, steps_per_mv=1_000_000, fmt="32")

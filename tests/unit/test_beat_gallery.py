@@ -1,14 +1,21 @@
 """The gallery of median beats: a row for each case, all leads, and what the search did."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
+import h5py
 import numpy as np
 import pandas as pd
+import pytest
 from matplotlib.figure import Figure
+from recordings import ecg
 
-from tasks.report_gallery import SHOWN, worst
+from tasks.report_gallery import SHOWN, failure_gallery, worst
 from veribeat.conventions import LEADS
 from veribeat.plots.beat_gallery import BeatCase, beat_gallery
 from veribeat.plots.ecg_paper import clinical_name
 from veribeat.signal.median_beat import OFFSETS
+from veribeat.signal.stored_units import to_units
 
 
 def drawn(cases: int, banner: str | None = None) -> Figure:
@@ -47,4 +54,26 @@ def test_the_worst_come_first() -> None:
     ]
     table = pd.DataFrame(rows, columns=["method", "validity", "edits", "margin", "share_changed"])
     assert worst(table).index.tolist() == [4, 3, 2, 1, 0]
-    assert len(worst(pd.concat([table] * 5))) == SHOWN
+
+
+def test_queries_without_beats_leave_their_place_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gallery has as many as there is room for, the worst of those that can be drawn."""
+    count = SHOWN + 2
+    table = pd.DataFrame(
+        {"ecg_id": np.arange(count), "initial": "MI", "target": "NORM", "method": "wave_sparse"}
+    )
+    table = table.assign(validity=1.0, edits="T V2", margin=np.arange(count) / 10, share_changed=0.1)
+    table.assign(searched=3, forwards=40, note="").to_parquet(tmp_path / "counterfactuals.parquet")
+    signals = np.broadcast_to(ecg(100.0), (count, 1000, 12)).astype(np.float32).copy()
+    signals[0] = 0
+    with h5py.File(tmp_path / "counterfactuals.h5", "w") as file:
+        file["signals"] = to_units(signals)
+    explained = SimpleNamespace(
+        records=pd.DataFrame({"ecg_id": np.arange(count)}), signals_mv=lambda rows: signals[rows]
+    )
+    drawn: list[BeatCase] = []
+    monkeypatch.setattr("tasks.report_gallery.beat_gallery", lambda cases, *_: drawn.extend(cases))
+    failure_gallery(explained, tmp_path, None)
+    assert [case.title for case in drawn] == [f"Record {n}: MI to NORM, valid" for n in range(1, SHOWN + 1)]

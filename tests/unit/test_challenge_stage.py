@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -179,6 +180,33 @@ def test_without_a_champion_there_are_only_absolute_limits(arena: Arena, tmp_pat
     assert scores["champion"].isna().all()
     # Nobody knows them: all training records are new.
     assert scores.loc[scores["set"] == "new", "records"].unique().tolist() == [10]
+
+
+@pytest.mark.parametrize(
+    ("waves", "margin", "holds"), [(("T V2",), 0.0, True), (("T V2",), -0.1, False), ((), 2.0, False)]
+)
+def test_only_changes_of_waves_that_hold_count_as_counterfactuals(
+    arena: Arena,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    waves: tuple[str, ...],
+    margin: float,
+    holds: bool,
+) -> None:
+    made = SimpleNamespace(valid=True, waves=waves, margin=margin)
+    monkeypatch.setattr("tasks.challenge.explain_query", lambda *_: (made,))
+    verdicts = arena.held(tmp_path / "out", {**NONE, "counterfactual_validity": 0.95}, None)
+    row = verdicts.loc[("counterfactual_validity", "all")]
+    assert (row["challenger"], row["kept"]) == (float(holds), holds)
+
+
+def test_a_target_without_a_donor_is_no_counterfactual(
+    arena: Arena, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = SimpleNamespace(of=lambda _: SimpleNamespace(records=SimpleNamespace(of=lambda _: [])))
+    monkeypatch.setattr("tasks.challenge.read_sources", lambda *_: empty)
+    verdicts = arena.held(tmp_path / "out", {**NONE, "counterfactual_validity": 0.0}, None)
+    assert verdicts.loc[("counterfactual_validity", "all"), "challenger"] == 0.0
 
 
 @pytest.mark.parametrize("limits", [{"excluded": 0.39}, {"ece": 0.0}])

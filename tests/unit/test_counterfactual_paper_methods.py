@@ -103,7 +103,7 @@ def test_what_the_model_says_already_is_refused() -> None:
 
 @pytest.mark.parametrize(("names", "said"), [(["HYP"], "HYP"), ([], "no superclass")])
 def test_a_target_without_prototypes_is_refused(names: list[str], said: str) -> None:
-    with pytest.raises(InputError, match=f"There is no prototype of {said}; choose another target"):
+    with pytest.raises(InputError, match=f"There is no donor of {said}; choose another target"):
         explained(norm_query(), *names)
 
 

@@ -35,6 +35,10 @@ def traces(figure, colour):
     ]
 
 
+def heat_of(values, superclass):
+    return Heat(values, superclass, "the query", "contribution to the logit of")
+
+
 def shading(figure):
     return [c for c in figure.axes[0].collections if isinstance(c, PolyCollection)]
 
@@ -89,7 +93,7 @@ def test_every_and_no_change_have_words_of_their_own():
 
 def test_attributions_are_summed_over_small_squares_on_a_symmetric_scale():
     values = RANDOM.normal(0, 0.01, (1000, 12))
-    figure = overlay_figure(QUERY, OTHER, MASK, Heat(values, "HYP"))
+    figure = overlay_figure(QUERY, OTHER, MASK, heat_of(values, "HYP"))
     maps = heat_maps(figure)
     assert len(maps) == 12
     assert np.ravel(maps[2].get_array())[:2].tolist() == pytest.approx(
@@ -103,11 +107,11 @@ def test_attributions_are_summed_over_small_squares_on_a_symmetric_scale():
     assert maps[0].to_rgba(0.0)[3] == pytest.approx(0, abs=0.01)  # the paper is seen through it
     (underline,) = shading(figure)[11].get_paths()
     assert underline.get_extents().height == pytest.approx(1)
-    assert "logit of HYP per 40 ms" in figure.axes[1].get_xlabel()
+    assert "logit of HYP, of the query, per 40 ms" in figure.axes[1].get_xlabel()
 
 
 def test_without_any_contribution_nothing_is_coloured():
-    (first, *_) = heat_maps(overlay_figure(QUERY, OTHER, heat=Heat(np.zeros((1000, 12)), "CD")))
+    (first, *_) = heat_maps(overlay_figure(QUERY, OTHER, heat=heat_of(np.zeros((1000, 12)), "CD")))
     assert first.to_rgba(first.get_array())[..., 3].max() == pytest.approx(0, abs=0.01)
 
 
@@ -122,6 +126,6 @@ def test_the_banner_and_the_time_are_on_every_figure():
 
 
 def test_svg_text_depends_on_the_figure_alone():
-    heat = Heat(np.full((1000, 12), 0.1), "HYP")
+    heat = heat_of(np.full((1000, 12), 0.1), "HYP")
     first, second = (svg_text(overlay_figure(QUERY, OTHER, MASK, heat)) for _ in range(2))
     assert first == second

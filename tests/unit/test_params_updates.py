@@ -65,6 +65,7 @@ def test_a_witness_may_stay_where_nothing_is_explained(params_file: Path) -> Non
         ({"explain.arm": None}, "'explain.arm' should be 'baseline', the arm that the next update judges"),
         ({"explain.arm": "erts"}, "'explain.arm' should be 'baseline', the arm that the next update judges"),
         ({"retrain.champion": "0001"}, "'explain.arm' should be 'challenger'"),
+        ({"retrain.champion": "0001;touch x"}, "'retrain.champion' is '0001;touch x'"),
         (
             {"explain.witness": "challenger"},
             "'explain.witness' is 'challenger', which starts from a champion, and there is none",

@@ -176,8 +176,8 @@ def test_it_knows_what_the_cohort_left_out_and_what_earlier_batches_add(
     drift = small(read_params(CODE_ROOT / "params.yaml").retrain.drift)
     pairs = [(earlier, earlier / "accepted.csv")]
     reference = Reference.read(stages, made.champion, made.source, drift, pairs)
-    clashes = Clashes(reference.known, reference.unusable)
-    before = Clashes(made.reference(drift).known, frozenset())
+    clashes = Clashes(reference.known, reference.unusable, frozenset())
+    before = Clashes(made.reference(drift).known, frozenset(), frozenset())
     for row, reason in (
         (again, Reason.DUPLICATE_ECG_ID),
         (patient, Reason.PATIENT_IN_TWO_FOLDS),
@@ -185,9 +185,15 @@ def test_it_knows_what_the_cohort_left_out_and_what_earlier_batches_add(
         (other, None),
     ):
         key = int(row["ecg_id"]), int(float(row["patient_id"])), int(row["strat_fold"])
-        found = clashes._of(*key)
+        found = clashes._of(*key, b"")
         assert (None if found is None else found[0]) == reason
-        assert before._of(*key) is None
+        assert before._of(*key, b"") is None
+    samples = next(iter(made.reference(drift).samples))
+    known = Clashes(made.reference(drift).known, frozenset(), frozenset([samples]))
+    assert known._of(*key, samples) == (
+        Reason.DUPLICATE_SAMPLES,
+        "the cohort has a record with the same samples",
+    )
 
 
 def test_the_statements_are_those_of_the_cohort(

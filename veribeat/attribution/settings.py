@@ -20,6 +20,20 @@ UNITS: dict[Method, str] = {
 }
 """What a value is."""
 
+MEANINGS: dict[Method, str] = {
+    "expected_gradients": "contribution to the logit of",
+    "shap": "contribution to the logit of",
+    "integrated_gradients": "contribution to the logit of",
+    "smooth_grad": "signal times mean gradient of the logit of",
+    "grad_cam": "evidence by time, the same in all leads, for",
+}
+"""The same in a figure, before the superclass."""
+
+
+def has_leads(method: Method) -> bool:
+    """Whether values differ by lead."""
+    return method != "grad_cam"
+
 
 @dataclass(frozen=True)
 class AttributionSettings:

@@ -6,7 +6,7 @@ beat alike. A very sparse counterfactual found along gradients may deceive the m
 that is why the second one's edits are waves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from veribeat.black_box import DifferentiableModel
 from veribeat.counterfactual.beat_alignment import align_beats
@@ -22,9 +22,11 @@ BEAT_METHODS = ("beat_sparse", "wave_sparse")
 """Names of the methods."""
 
 NARROWLY = "the target is reached, but by less than the margin that was asked for"
-"""Copies that are shifted in time may even miss it: then the margin is below 0."""
+TURNS_BACK = "shifted by 10 to 20 ms it is predicted as something else"
+"""Then the margin is below 0."""
 BY_SEGMENTS = "no change of waves reaches the target: segments of an aligned donor"
 UNALIGNED = "no aligned donor reaches the target: segments of a donor as it is"
+NO_R_PEAKS = "no R-peak was found, so that nothing could be aligned: segments of a donor as it is"
 NOT_REACHED = "no donor reaches the target: the candidate that comes nearest"
 
 
@@ -39,8 +41,9 @@ def beat_counterfactual(
 ) -> Counterfactual:
     """Return the counterfactual by one of BEAT_METHODS.
 
-    Where no donor's edits make the model predict the target, others are tried, and the note says so: segments of
-    aligned donors instead of waves, then segments of donors as they are, up to a whole donor.
+    Where no donor's edits make the model predict the target, in copies that are shifted in time, too, others are tried,
+    and the note says so: segments of aligned donors instead of waves, then segments of donors as they are, up to a
+    whole donor.
 
     Args:
         method: one of BEAT_METHODS.
@@ -66,13 +69,11 @@ def beat_counterfactual(
         found = search(list(edits.values()), target, model, settings, workers)
         donor = list(edits)[found.donor]
         tried.append((found, donor, edits[donor], note))
-        if found.valid:
+        if found.margin >= 0:
             break
-    found, donor, of_donor, note = max(tried, key=lambda each: (each[0].valid, each[0].margin))
-    if not found.valid:
-        note = NOT_REACHED
-    elif found.margin < settings.margin and not note:
-        note = NARROWLY
+    found, donor, of_donor, way = max(
+        tried, key=lambda each: (each[0].margin >= 0, each[0].valid, each[0].margin)
+    )
     return Counterfactual(
         method=method,
         target=target,
@@ -81,12 +82,22 @@ def beat_counterfactual(
         mask=found.mask,
         probabilities=model.probabilities(found.signal_mv[None])[0],
         valid=found.valid,
-        note=note,
+        note="; ".join(_notes(found, way if len(query.r_peaks) else NO_R_PEAKS, settings)),
         waves=of_donor.changes(found.chosen) if isinstance(of_donor, WaveEdits) else (),
         margin=found.margin,
         searched=sum(each.searched for each, *_ in tried),
         forwards=sum(each.forwards for each, *_ in tried),
     )
+
+
+def _notes(found: Found, way: str, settings: SearchSettings) -> Iterator[str]:
+    """What is to be known of the best candidate, which was found in the `way` that is named."""
+    if not found.valid:
+        yield NOT_REACHED
+    if way and (found.valid or way == NO_R_PEAKS):
+        yield way
+    if found.valid and found.margin < settings.margin:
+        yield TURNS_BACK if found.margin < 0 else NARROWLY
 
 
 def _waves(query: Query, donors: Donors, places: Sequence[int]) -> dict[int, Edits]:

@@ -101,7 +101,7 @@ class Donors:
         found = np.sort(np.concatenate([np.empty(0, dtype=np.int64), *map(self.records.of, names)]))
         if not len(found):
             raise InputError(
-                f"There is no prototype of {', '.join(names) or 'no superclass'}; choose another target."
+                f"There is no donor of {', '.join(names) or 'no superclass'}; choose another target."
             )
         return found
 

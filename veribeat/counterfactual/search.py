@@ -16,7 +16,8 @@ stored: rounded, faded and joined.
 
 The donors are ranked by the margin of the query with all of their edits. `donors` of them are begun with (1 and 2), the
 `refined` sparsest of these are finished (3), and the sparsest counterfactual that reaches the target is returned. Where
-none does, the next donor is begun with as long as all of its edits together promise more, or nothing valid was found.
+none does, the next donor is begun with as long as all of its edits together promise more, or nothing was found that is
+predicted as the target in every copy.
 Where a donor's edits never come to `margin`, half of the most that they come to is asked for instead: the whole donor
 for the last bit of margin would not be sparse.
 """
@@ -76,8 +77,8 @@ def search(
         workers: threads that work on donors side by side; the result does not depend on their number.
 
     Returns:
-        The sparsest candidate that reaches the target; else one that is valid, the one with the largest margin first;
-        else the one with the largest margin.
+        The sparsest candidate that reaches the target; else the one with the largest margin, first of those that are
+        predicted as the target in every copy, then of those that are so themselves, then of all.
     """
     if not edits_of_donors:
         raise ValueError("there is no donor to take anything from")
@@ -96,7 +97,7 @@ def search(
         more = _ahead(pool, begin, order[settings.donors :], workers)
         for donor in order[settings.donors :]:
             best = max(begun, key=_merit)
-            if best.reached or (best.valid and of_whole[donor] < settings.margin):
+            if best.reached or (best.steady and of_whole[donor] < settings.margin):
                 break
             begun.append(next(more))
         promising = sorted(begun, key=_merit, reverse=True)[: settings.refined]
@@ -143,6 +144,11 @@ class _Candidate:
         return self.own >= 0
 
     @property
+    def steady(self) -> bool:
+        """With shifts, too."""
+        return self.margin >= 0
+
+    @property
     def reached(self) -> bool:
         """By what the settings ask for."""
         return self.margin >= self.trial.settings.margin
@@ -156,11 +162,11 @@ def _ahead(
         yield from pool.map(begin, donors[first : first + workers])
 
 
-def _merit(candidate: _Candidate) -> tuple[bool, bool, float]:
-    """The more the better: reached and sparse, else valid and with a large margin."""
+def _merit(candidate: _Candidate) -> tuple[bool, bool, bool, float]:
+    """The more the better: reached and sparse, else steady, or at least valid, and with a large margin."""
     if candidate.reached:
-        return True, True, -float(candidate.trial.edits.mask(candidate.chosen).mean())
-    return False, candidate.valid, candidate.margin
+        return True, True, True, -float(candidate.trial.edits.mask(candidate.chosen).mean())
+    return False, candidate.steady, candidate.valid, candidate.margin
 
 
 def _begin(donor: int, trial: Trial) -> _Candidate:
@@ -202,15 +208,18 @@ def _by_worth(reached: Chosen, among: Chosen, trial: Trial) -> Order:
 def _shortest_beginning(order: Order, trial: Trial, *, may_ask_less: bool) -> tuple[Order, bool]:
     """The shortest beginning of the order that reaches the target, or the one with the largest margin.
 
-    Where none reaches it, `may_ask_less` lowers the trial's margin to half of the largest, if that is above 0.
+    Where none reaches it, `may_ask_less` lowers the trial's margin to half of the largest, copies included, if there is
+    one that is not below 0.
     """
     lengths = np.unique(np.rint(np.geomspace(1, len(order), trial.settings.lengths)).astype(np.int64))
     beginnings = [order[:length] for length in lengths]
     place, margins = trial.first_reached(beginnings)
     if place is None and may_ask_less:
-        _, most = trial.verified(beginnings[margins.argmax()])
-        trial.margin = min(trial.margin, most / 2)
-        place = None if trial.margin < 0 else trial.first_in_copies(beginnings, margins)
+        valid = [beginning for beginning, margin in zip(beginnings, margins, strict=True) if margin >= 0]
+        most = max((trial.verified(beginning)[1] for beginning in valid), default=-np.inf)
+        if most >= 0:
+            trial.margin = min(trial.margin, most / 2)
+            place = trial.first_in_copies(beginnings, margins)
     if place is None:
         return beginnings[margins.argmax()], False
     between = np.arange(lengths[place - 1] + 1 if place else 1, lengths[place])

@@ -10,7 +10,7 @@ from typing import Any
 import wfdb
 
 from veribeat.data.lead_names import LeadChoice, choose_leads, listed
-from veribeat.data.wfdb_record import MAX_HEADER_BYTES, MV_PER_UNIT, PARSER_ERRORS
+from veribeat.data.wfdb_record import MAX_HEADER_BYTES, MV_PER_UNIT, PARSER_ERRORS, has_no_gain
 from veribeat.errors import InputError
 from veribeat.signal.quality import QualityWarning
 
@@ -21,12 +21,12 @@ BITS_PER_SAMPLE = {
 }
 """Of the storage formats that wfdb reads; 0 for the compressed ones, whose size says nothing."""
 
-NO_GAIN = re.compile(r"-?0*\.?0*(?![-\d.])")
-"""A gain that is 0 or left out."""
-
 RECORD_LINE = re.compile(r"\S+\s+\d+(\s+\d+\.?\d*(/\S*)?(\s+\d+(\s.*)?)?)?", flags=re.ASCII)
 """Name, number of signals, rate with counter frequency, length. wfdb takes what it does not understand for left out,
 and then the rate for 250 Hz."""
+
+LARGEST_SKEW = 100_000
+"""Samples; wfdb makes room for as many."""
 
 REPLACED = "\N{REPLACEMENT CHARACTER}"
 
@@ -71,7 +71,7 @@ class Header:
             found.append(
                 QualityWarning("no sampling rate in the header", "WFDB's default of 250 Hz is assumed")
             )
-        uncalibrated = [lead for lead, k in self.leads.positions.items() if _has_no_gain(self._lines[k + 1])]
+        uncalibrated = [lead for lead, k in self.leads.positions.items() if has_no_gain(self._lines[k + 1])]
         if uncalibrated:
             what = f"{', '.join(uncalibrated)}; WFDB's default of 200 steps per mV is assumed"
             found.append(QualityWarning("no gain in the header", what))
@@ -94,6 +94,8 @@ class Header:
         names = getattr(fields, "sig_name", None) or []
         if not names or len(names) != fields.n_sig:
             raise InputError(f"the header announces {fields.n_sig} signals and describes {len(names)}.")
+        if any((skew or 0) > LARGEST_SKEW for skew in fields.skew):
+            raise InputError(f"a signal is skewed by more than {LARGEST_SKEW} samples.")
         return fields
 
     def _check_leads(self) -> None:
@@ -147,8 +149,3 @@ def _lines(file: Path) -> Sequence[str]:
         raise InputError(f"the header has more than {MAX_HEADER_BYTES} bytes.")
     lines = file.read_bytes().decode("ascii", errors="replace").splitlines()
     return [line for line in lines if line.replace(REPLACED, "").strip() and not line.strip().startswith("#")]
-
-
-def _has_no_gain(line: str) -> bool:
-    fields = line.split()
-    return len(fields) < 3 or NO_GAIN.match(fields[2]) is not None

@@ -31,7 +31,7 @@ def demographic_groups(records: pd.DataFrame, smallest: int) -> pd.DataFrame:
     age = pd.cut(records["age"], [*AGE_BANDS.values(), np.inf], right=False, labels=list(AGE_BANDS))
     name = clean_device_names(records["device"])
     rare = name.map(name.value_counts()) < smallest
-    devices = sorted(set(name[~rare]) - {UNKNOWN})
+    devices = sorted(set(name[~rare]) - {UNKNOWN, OTHER})
     return pd.DataFrame(
         {
             "sex": pd.Categorical(records["sex"].map(SEX_NAMES), list(SEX_NAMES.values()), ordered=True),

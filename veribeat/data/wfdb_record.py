@@ -21,6 +21,11 @@ BITS_PER_SAMPLE = {"16": 16, "212": 12, "24": 24, "32": 32}
 
 MAX_HEADER_BYTES = 64 * 1024
 
+NO_GAIN = re.compile(r"-?0*\.?0*(?![-\d.])")
+"""A gain that is 0 or left out, for which WFDB assumes 200 steps per mV."""
+
+LARGEST_BASELINE = 2**31
+
 PARSER_ERRORS = (ValueError, TypeError, AttributeError, IndexError, KeyError, OverflowError)
 """What wfdb raises, depending on where a damaged header or signal trips it."""
 
@@ -48,6 +53,19 @@ def _read(root: Path, filename: str, amplitude_limit_mv: float, reject_flat_lead
     digital = _read_digital(header_file, header)
     signal = (digital - np.array(header.baseline)) * units_per_step
     return _as_int16(signal[:, order], amplitude_limit_mv, reject_flat_leads)
+
+
+def files_of(root: Path, filename: str) -> list[str]:
+    """Header and signal files of a record that `read_record` takes, as paths in `root` (a resolved folder)."""
+    folder = PurePosixPath(filename).parent
+    header = _read_header(_inside(root, root, filename + ".hea"), filename)
+    return [f"{filename}.hea", *(str(folder / name) for name in dict.fromkeys(header.file_name))]
+
+
+def has_no_gain(line: str) -> bool:
+    """Whether the line of a signal in a header states no gain, or 0."""
+    fields = line.split()
+    return len(fields) < 3 or NO_GAIN.match(fields[2]) is not None
 
 
 def _inside(root: Path, folder: Path, name: str) -> Path:
@@ -89,6 +107,16 @@ def _read_header(header_file: Path, filename: str) -> Any:
     unsupported = sorted(set(header.fmt) - BITS_PER_SAMPLE.keys())
     if unsupported:
         raise _unreadable(f"{filename}.hea: signal format {unsupported[0]} is not supported")
+    if any(header.skew):
+        raise _unreadable(
+            f"{filename}.hea: skewed signals are not supported"
+        )  # wfdb would make room for any skew
+    if any(abs(baseline) > LARGEST_BASELINE for baseline in header.baseline):
+        raise _unreadable(f"{filename}.hea: a baseline is beyond {LARGEST_BASELINE}")
+    described = [line for line in lines[1:] if line.strip()]
+    for name, line in zip(header.sig_name, described, strict=False):
+        if has_no_gain(line.decode("ascii")):
+            raise RecordRejected(Reason.NO_GAIN, f"lead {name!r} states no gain in {filename}.hea")
     return header
 
 
@@ -169,7 +197,7 @@ def _read_digital(header_file: Path, header: Any) -> np.ndarray:
 
 def _read_samples(header_file: Path, header: Any) -> np.ndarray:
     """ADC values (1000, 12): plain PTB-XL records directly, everything else through wfdb."""
-    plain = set(header.fmt) == {"16"} and len(set(header.file_name)) == 1 and not any(header.skew)
+    plain = set(header.fmt) == {"16"} and len(set(header.file_name)) == 1
     if plain:  # wfdb would parse the header again, which takes most of a record's time
         return np.fromfile(
             header_file.parent / header.file_name[0],
@@ -188,7 +216,7 @@ def _as_int16(signal: np.ndarray, amplitude_limit_mv: float, reject_flat_leads: 
     """Float units in LEADS order to int16, after the checks on the values themselves."""
     largest = np.abs(signal).max(axis=0) / UNITS_PER_MV
     for lead, value in zip(LEADS, largest, strict=True):
-        if not value <= amplitude_limit_mv:  # also catches what a zero or absurd gain produces
+        if not value <= amplitude_limit_mv:  # also catches what an absurd gain produces
             raise RecordRejected(
                 Reason.BEYOND_AMPLITUDE_LIMIT,
                 f"lead {lead} reaches {value:.3f} mV, limit {amplitude_limit_mv:g} mV",

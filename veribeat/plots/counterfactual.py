@@ -80,10 +80,12 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Heat:
-    """Attributions (1000, 12) of one superclass's logit, for the signal that they are drawn behind."""
+    """Attributions (1000, 12) for one superclass: `meaning` goes before its name, `of` is the signal they are of."""
 
     values: NDArray[np.floating]
     superclass: str
+    of: str
+    meaning: str
 
 
 def query_figure(query: Labelled, banner: str | None = None, start_s: float = 0.0) -> Figure:
@@ -204,7 +206,7 @@ def _draw_heat(paper: Paper, heat: Heat) -> None:
     paper.figure.colorbar(ScalarMappable(scale, _HEAT_MAP), cax=bar, orientation="horizontal", extend="both")
     bar.tick_params(labelsize=8)
     bar.set_xlabel(
-        f"contribution to the logit of {heat.superclass} per 40 ms and lead:"
+        f"{heat.meaning} {heat.superclass}, of {heat.of}, per 40 ms and lead:"
         f" orange speaks for {heat.superclass}, purple against it",
         fontsize=8,
     )

@@ -1,11 +1,16 @@
 """Whether the installed packages are the pinned ones."""
 
+import os
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
-from flows.code_dependencies import CODE_ROOT
+import tasks
 from veribeat.errors import InputError
 
-CONSTRAINTS = CODE_ROOT / "constraints.txt"
+CONSTRAINTS = Path(str(tasks.__file__)).resolve().parents[1] / "constraints.txt"
+
+ANY_VERSIONS = "VERIBEAT_ANY_VERSIONS"
+"""Environment variable of stages that may run with others, because whoever started them records it."""
 
 
 def other_versions() -> tuple[str, ...]:
@@ -28,16 +33,18 @@ def other_versions() -> tuple[str, ...]:
 
 
 def check_versions(*, allow_others: bool) -> tuple[str, ...]:
-    """`other_versions`; raises InputError when there are any and they are not allowed.
+    """`other_versions`; raises InputError when there are any and they are not allowed, here or by `ANY_VERSIONS`.
 
     The cache takes outputs to depend on constraints.txt, so a run with other versions would file its results under
-    the wrong key.
+    the wrong key. Where others are allowed, they are so for every stage that this process starts.
     """
     found = other_versions()
-    if found and not allow_others:
+    if allow_others:
+        os.environ[ANY_VERSIONS] = "1"
+    elif found and ANY_VERSIONS not in os.environ:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         raise InputError(
             f"Installed versions are not those of {CONSTRAINTS.name} ({found[0]}{more}): install them with"
-            " 'make install', or run with --any-versions, which is recorded."
+            " 'make install', or run 'veribeat run --any-versions', which is recorded."
         )
     return found
