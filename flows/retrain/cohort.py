@@ -15,6 +15,7 @@ from flows.workspace import Workspace
 from tasks.params.document import Params
 from tasks.params.reading import PARAMS_FILE, parse, read_document
 from tasks.stages import BATCHES, PTBXL_FILES, stages
+from veribeat.data.quarantine import RecordRejected
 from veribeat.data.wfdb_record import files_of
 from veribeat.errors import InputError
 
@@ -103,10 +104,14 @@ def _accepted(batch: Path, accepted: Path) -> tuple[str, list[str]]:
         column = header.index("filename_lr")
         rows = [row for row in reader if row[column] in filenames]
         writer.writerows(rows)
+    changed = f"{batch} has changed since it was screened: put it back as it was, then run again."
     if len(rows) != len(filenames):
-        raise InputError(f"{batch} has changed since it was screened: put it back as it was, then run again.")
-    root = batch.resolve()
-    return text.getvalue(), [file for name in sorted(filenames) for file in files_of(root, name)]
+        raise InputError(changed)
+    try:
+        files = [file for name in sorted(filenames) for file in files_of(batch.resolve(), name)]
+    except RecordRejected as rejection:
+        raise InputError(changed) from rejection
+    return text.getvalue(), files
 
 
 def batches_of(place: Workspace, release: str) -> list[str]:

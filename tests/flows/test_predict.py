@@ -200,6 +200,10 @@ def test_the_model_may_be_any_folder_of_a_classifier(predict: Any, tmp_path: Pat
     answer = predict(record, "--model", str(mine))
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.startswith("error: No weights at ")
+    (mine / "model.pt").touch()  # as a full disk leaves it
+    answer = predict(record, "--model", str(mine))
+    assert (answer.code, answer.out) == (2, "")
+    assert "holds no weights of backbone" in answer.err
 
 
 def test_help_does_not_wait_for_torch() -> None:

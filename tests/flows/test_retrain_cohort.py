@@ -3,6 +3,7 @@
 import fcntl
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +18,7 @@ from flows.release.record import Making
 from flows.retrain import cohort, inbox, steps
 from flows.retrain.ledger import Decision, begin
 from flows.workspace import Workspace
+from veribeat.data.wfdb_record import read_record
 from veribeat.errors import InputError
 
 
@@ -87,10 +89,29 @@ def test_parameters_that_were_edited_meanwhile_stay(study: Workspace, batch: tup
     assert study.params().retrain.judge.limits.ece == 0.01
 
 
+def test_signal_files_may_have_names_of_their_own(study: Workspace, batch: tuple[Path, Path]) -> None:
+    """As `ingest` accepts them."""
+    header = (batch[0] / filename(11)).with_suffix(".hea")
+    header.write_text(header.read_text().replace("00011_lr.dat", "eleven.dat"))
+    header.with_suffix(".dat").replace(header.with_name("eleven.dat"))
+    cohort.extend(study, {"0002-b": batch}, "0001")
+    stored = study.path / "batches" / "0002-b" / filename(11)
+    assert read_record(stored.parent.resolve(), stored.name, 20.0, True).tolist() == signal(11).tolist()
+
+
+def _another_table(batch: Path) -> None:
+    write_tables(batch, [row(11), row(12)])
+
+
+def _without_a_header(batch: Path) -> None:
+    (batch / filename(11)).with_suffix(".hea").unlink()
+
+
+@pytest.mark.parametrize("change", [_another_table, _without_a_header])
 def test_a_batch_that_changed_since_its_screening_is_refused(
-    study: Workspace, batch: tuple[Path, Path]
+    study: Workspace, batch: tuple[Path, Path], change: Callable[[Path], None]
 ) -> None:
-    write_tables(batch[0], [row(11), row(12)])
+    change(batch[0])
     with pytest.raises(InputError, match="has changed since it was screened"):
         cohort.extend(study, {"0002-b": batch}, "0001")
     assert not (study.path / "batches" / "0002-b").exists()

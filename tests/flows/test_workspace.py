@@ -50,6 +50,16 @@ def test_init_links_data_and_code_and_chooses_the_fast_recipe(made: Path) -> Non
     assert str(cohort) not in (workspace.path / "dvc.yaml").read_text()
 
 
+def test_only_the_arm_that_is_kept_can_be_explained(made: Path, tmp_path: Path) -> None:
+    """Whatever the root's params.yaml, which a new workspace begins with, explains."""
+    (tmp_path / ".dvc").mkdir()
+    shutil.copyfile(CODE_ROOT / PARAMS_FILE, tmp_path / PARAMS_FILE)
+    workspace = Workspace(tmp_path)
+    workspace.set_params(["explain.witness=baseline", "explain.arm=erts"])
+    workspace.keep_only("baseline")
+    assert workspace.params().explain.arm == "baseline"
+
+
 def test_init_on_real_records_begins_with_one_arm_and_no_witness(made: Path) -> None:
     workspace = Workspace.at(made / "workspace")
     params = workspace.params()

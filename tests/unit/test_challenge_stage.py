@@ -218,6 +218,13 @@ def test_an_absolute_limit_that_is_broken_is_named(
     assert summary(tmp_path / "out")["broken"] == [f"{name} (all)" for name in limits]
 
 
+def test_without_a_record_that_decides_there_is_no_verdict(arena: Arena, tmp_path: Path) -> None:
+    judge = arena.params.judge.model_copy(update={"reference": (2,)})
+    empty = replace(arena, params=replace(arena.params, judge=judge))
+    with pytest.raises(InputError, match=r"No record is in the folds \(2,\) of 'retrain.judge.reference'"):
+        empty.held(tmp_path / "out", NONE, None)
+
+
 def test_without_limits_everything_is_accepted(arena: Arena, tmp_path: Path) -> None:
     verdicts = arena.held(tmp_path / "out", NONE, arena.champion)
     assert verdicts.empty

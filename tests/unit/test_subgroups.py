@@ -43,6 +43,14 @@ def test_rare_devices_are_pooled_and_spaces_do_not_make_another_device():
     assert apart.tolist()[-1] == "unknown"
 
 
+def test_a_device_may_be_called_as_a_group_is():
+    groups = demographic_groups(records_of(device=["other", "other", "unknown", "rare"]), smallest=2)[
+        "device"
+    ]
+    assert groups.tolist() == ["other", "other", "other", "other"]
+    assert groups.cat.categories.tolist() == ["unknown", "other"]
+
+
 def test_groups_keep_the_rows_of_the_records():
     records = records_of(sex=[0, 1, 0]).set_index(pd.Index([5, 2, 9]))
     groups = demographic_groups(records, 1)
