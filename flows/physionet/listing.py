@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from tasks.file_names import RECORDS_TABLE
 from veribeat.errors import InputError
 
 PTBXL_URL = "https://physionet.org/files/ptb-xl/1.0.3/"
@@ -13,7 +14,7 @@ LISTING = "SHA256SUMS.txt"
 LARGEST_LISTING = 64 * 2**20
 """Bytes; PTB-XL's has 9 MB."""
 
-TABLES = ("ptbxl_database.csv", "scp_statements.csv")
+TABLES = (RECORDS_TABLE, "scp_statements.csv")
 _TOP_LEVEL = ("*.csv", "*.txt", "RECORDS")
 """What is wanted of the files beside the records: tables, licence, changes. No programs."""
 
@@ -85,7 +86,7 @@ def wanted(files: Iterable[ListedFile], rates: Collection[int]) -> list[ListedFi
     return [by_path[path] for path in chosen]
 
 
-_ADVICE = "check --url, which must be the folder that holds ptbxl_database.csv"
+_ADVICE = f"check --url, which must be the folder that holds {RECORDS_TABLE}"
 
 
 def _inner_path(text: str, number: int) -> PurePosixPath:

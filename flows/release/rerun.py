@@ -119,7 +119,7 @@ def _prepare(folder: Path, release: Path, commit: str, stages: Sequence[str], so
     place = folder / "workspace" if linked else code
     if linked:
         place.mkdir()
-        run_quietly(["dvc", "init", "--quiet", "--no-scm"], cwd=place)
+        run_quietly(["dvc", "init", "--no-scm"], cwd=place)
         run_quietly(["dvc", "config", "core.analytics", "false"], cwd=place)
         shutil.copyfile(code / ".dvcignore", place / ".dvcignore")
         (place / CODE_LINK).symlink_to(code, target_is_directory=True)
@@ -143,9 +143,9 @@ def _prepare(folder: Path, release: Path, commit: str, stages: Sequence[str], so
 
 
 def _checked_out(repository: str, commit: str, folder: Path) -> Path:
-    run_quietly(["git", "clone", "--quiet", "--no-checkout", repository, str(folder)], cwd=folder.parent)
+    run_quietly(["git", "clone", "--no-checkout", repository, str(folder)], cwd=folder.parent)
     try:
-        run_quietly(["git", "checkout", "--quiet", "--detach", commit], cwd=folder)
+        run_quietly(["git", "checkout", "--detach", commit], cwd=folder)
     except InputError as error:
         raise InputError(
             f"{repository} has no commit {commit}, by which the release was made: name a repository that has, with"
