@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +14,8 @@ from flows.addresses import without_password
 from flows.process import StreamedProcess
 from flows.tracking.lock import LOCK_FILE, Lock, read_lock
 from flows.workspace import Workspace
+from tasks.params.reading import read_document
+from tasks.stages import BATCHES
 from veribeat.errors import InputError
 
 _MISSING = "Missing cache files:"
@@ -100,27 +102,38 @@ def cache_use(place: Workspace) -> CacheUse:
 
 
 def _used_hashes(place: Workspace, cache: Path) -> set[str] | None:
-    """MD5 of what dvc.lock records for the stages of dvc.yaml; None when a folder's listing is not in the cache."""
+    """MD5 of what dvc.lock has of the stages of dvc.yaml, and of batches; None when a listing is not in the cache."""
+    wanted = set(_batches(place))
     stages = place.written_stages()
-    if not (stages and (place.path / LOCK_FILE).is_file()):
-        return set()
-    used, unlisted = _hashes(read_lock(place.path), stages, cache)
+    if stages and (place.path / LOCK_FILE).is_file():
+        wanted |= _outputs(read_lock(place.path), stages)
+    used, unlisted = _with_files(wanted, cache)
     return None if unlisted else used
 
 
-def _hashes(lock: Lock, stages: Collection[str], cache: Path) -> tuple[set[str], bool]:
-    """MD5 of the outputs of `stages`, those in folders included; whether a folder's listing is not in the cache."""
+def _batches(place: Workspace) -> Iterator[str]:
+    """MD5 of each folder that `dvc add` tracks."""
+    for file in sorted((place.path / BATCHES).glob("*.dvc")):
+        yield from (str(out["md5"]) for out in read_document(file)["outs"])
+
+
+def _outputs(lock: Lock, stages: Collection[str]) -> set[str]:
+    """MD5 of the outputs of those of `stages` that the lock has."""
+    return {md5 for name, stage in lock.stages.items() if name in stages for md5 in stage.outputs.values()}
+
+
+def _with_files(hashes: Collection[str], cache: Path) -> tuple[set[str], bool]:
+    """These and the MD5 of the files in those of folders; whether a folder's listing is not in the cache."""
     used: set[str] = set()
     unlisted = False
-    for name, stage in lock.stages.items():
-        for md5 in stage.outputs.values() if name in stages else ():
-            used.add(md5)
-            if md5.endswith(".dir"):
-                listing = cache / md5[:2] / md5[2:]
-                if listing.is_file():
-                    used |= {str(file["md5"]) for file in json.loads(listing.read_text(encoding="utf-8"))}
-                else:
-                    unlisted = True
+    for md5 in hashes:
+        used.add(md5)
+        if md5.endswith(".dir"):
+            listing = cache / md5[:2] / md5[2:]
+            if listing.is_file():
+                used |= {str(file["md5"]) for file in json.loads(listing.read_text(encoding="utf-8"))}
+            else:
+                unlisted = True
     return used, unlisted
 
 
@@ -135,7 +148,7 @@ def check_outputs(place: Workspace, state: Path, stages: Collection[str]) -> Non
 
     def missing() -> set[str]:
         objects = cache / "files" / "md5"
-        used, _ = _hashes(lock, wanted, objects)
+        used, _ = _with_files(_outputs(lock, wanted), objects)
         return {md5 for md5 in used if not (objects / md5[:2] / md5[2:]).is_file()}
 
     if not missing():

@@ -25,6 +25,10 @@ FORWARDS_PER_EPOCH = 3
 """Forward-equivalents per record of an epoch on all records: forward, and backward for two."""
 
 
+class NotTrainedYet(InputError):
+    """A cell is made by another one that has not been trained."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """What is compared, all of it by names in params.yaml but for the seeds."""
@@ -92,7 +96,7 @@ class CellMaker:
         )
 
     def make(self, arm: str, seed: int) -> Cell:
-        """One cell; raises InputError when the one that it is made by has not been trained."""
+        """One cell; raises NotTrainedYet when the one that it is made by has not been trained."""
         comparison = self.comparison
         selection = self.params.selections[self.params.compare.reference if arm == CLEAN else arm]
         preset = self.params.presets[comparison.preset].model_copy(
@@ -104,7 +108,7 @@ class CellMaker:
         if selection.like is not None:
             like = self.finished(self.make(selection.like, seed))
             if like is None:
-                raise InputError(
+                raise NotTrainedYet(
                     f"'{arm}' with seed {seed} needs '{selection.like}', which is not trained yet."
                 )
             settings: dict[str, Any] = {"like": None}
@@ -135,8 +139,7 @@ class CellMaker:
 
     def finished(self, cell: Cell) -> FinishedCell | None:
         """What the ledger has of a cell."""
-        file = self.place.path / f"{cell.out}.json"
-        return FinishedCell.read(file) if file.is_file() else None
+        return FinishedCell.found(self.place.path, cell)
 
     def all_finished(self) -> tuple[list[FinishedCell], list[str]]:
         """The finished cells, arm by arm, and the names of those that are missing."""
@@ -145,7 +148,7 @@ class CellMaker:
             for seed in self.comparison.seeds:
                 try:
                     found = self.finished(self.make(arm, seed))
-                except InputError:  # the one that it is made by is missing
+                except NotTrainedYet:
                     found = None
                 if found is None:
                     missing.append(f"{arm}, seed {seed}")

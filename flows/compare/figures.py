@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from flows.compare.cells import FORWARDS_PER_EPOCH
 from flows.compare.ledger import FinishedCell
@@ -73,6 +74,8 @@ def comparison_figures(
             "How the focus of the candidates is distributed in the epochs that filter; all seeds.",
         )
     for arm, own in arms.items():
+        if own[0].content["cell"].get("contamination") is not None:
+            continue  # what these cells trained on is not what the cohort has of their records
         if records := _most_dropped(own, place):
             figures[f"dropped_{arm}"] = (
                 dropped_records(records, banner),
@@ -127,17 +130,32 @@ def _shares(arms: dict[str, list[FinishedCell]]) -> dict[str, dict[str, np.ndarr
             continue
         records = len(own[0].arrays["kept"])
         shares[arm] = {
-            name: np.mean([table[column].to_numpy(dtype=np.float64) for table in tables], axis=0) / records
+            name: np.nanmean(_by_epoch([table[column] for table in tables], np.nan), axis=0) / records
             for name, column in {"kept": "trained", "dropped": "dropped"}.items()
         }
     return shares
+
+
+def _by_epoch(tables: Sequence[pd.DataFrame | pd.Series], missing: float) -> NDArray[np.float64]:
+    """Tables of some seeds with a row per epoch as one array (seeds, epochs, ...): some may have fewer epochs."""
+    longest = max(map(len, tables))
+    return np.stack(
+        [
+            np.pad(
+                table.to_numpy(dtype=np.float64),
+                [(0, longest - len(table))] + [(0, 0)] * (table.ndim - 1),
+                constant_values=missing,
+            )
+            for table in tables
+        ]
+    )
 
 
 def _focus(arms: dict[str, list[FinishedCell]]) -> dict[str, np.ndarray]:
     found = {}
     for arm, own in arms.items():
         columns = [column for column in map(str, own[0].epochs) if column.startswith("focus_")]
-        counts = np.sum([cell.epochs[columns].to_numpy(dtype=np.float64) for cell in own], axis=0)
+        counts = _by_epoch([cell.epochs[columns] for cell in own], 0.0).sum(axis=0)
         if counts.any():
             found[arm] = counts
     return found

@@ -12,6 +12,7 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.compare.cells import CellMaker, Comparison, needed_stages
+from flows.compare.ledger import FinishedCell
 from flows.compare.page import write_comparison
 from flows.compare.run_cell import train_cell
 from flows.compare.tracking import log_cells
@@ -29,10 +30,10 @@ from veribeat.errors import InputError
 def run_cell(workspace: Path, cell: Cell) -> State[Any]:
     """Train one cell, unless the ledger has it."""
     logger = get_run_logger()
-    if (workspace / f"{cell.out}.json").is_file():
-        return Completed(name="Cached", message="The ledger has it.")
     started = time.monotonic()
     try:
+        if FinishedCell.found(workspace, cell) is not None:
+            return Completed(name="Cached", message="The ledger has it.")
         train_cell(workspace, cell, lambda line: logger.info("%s, seed %d: %s", cell.arm, cell.seed, line))
     except InputError as error:
         return Failed(name=INPUT_ERROR, message=str(error))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tasks.params.cell import Cell
 from veribeat.conventions import SUPERCLASSES
 from veribeat.errors import InputError
 
@@ -30,6 +31,12 @@ class FinishedCell:
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise InputError(f"{file} is damaged: remove it, and its cell is trained again.") from error
         return cls(file, content)
+
+    @classmethod
+    def found(cls, workspace: Path, cell: Cell) -> "FinishedCell | None":
+        """What the ledger has of a cell; raises InputError when it is damaged."""
+        file = workspace / f"{cell.out}.json"
+        return cls.read(file) if file.is_file() else None
 
     @property
     def arm(self) -> str:

@@ -146,7 +146,7 @@ def detection_table(cells: Sequence[FinishedCell]) -> ResultTable | None:
     )
     note = (
         "Area under the ROC curve, against clean records; 0.5 is chance. What the filter dropped and focus are judged"
-        " among records that were ever candidates, difficulty (mean of one minus the confidence) among all."
+        " among records that the filter ever judged, difficulty (mean of one minus the confidence) among all."
     )
     return ResultTable(
         "Contaminated records found", ("what is found, and by what", *found), (*rows, *counts), note
@@ -155,10 +155,12 @@ def detection_table(cells: Sequence[FinishedCell]) -> ResultTable | None:
 
 def won_back(scores: pd.DataFrame, reference: str) -> tuple[str, ...]:
     """What contamination cost the reference, and how much of it each arm won back, in sentences."""
-    f1 = scores.set_index("arm")["f1_macro"]
-    if CLEAN not in f1 or reference not in f1:
+    arms = scores.set_index("arm")
+    if CLEAN not in arms.index or reference not in arms.index:
         return ()
-    lost = f1[CLEAN] - f1[reference]
+    lost = arms["f1_macro_difference"].to_dict()[CLEAN]  # of the seeds that both have
+    if np.isnan(lost):
+        return (f"{CLEAN} has no seed that {reference} has, too, so that no loss is evaluable.",)
     sentence = f"Contamination cost {reference} {lost:.4f} macro-F1."
     if lost < LEAST_LOST:
         return (f"{sentence} That is below {LEAST_LOST}, so what the others won back is not evaluable.",)

@@ -40,7 +40,7 @@ def log_cells(place: Workspace, name: str, cells: Sequence[FinishedCell], contex
 
 def _log(store: "Store", cell: FinishedCell, tags: dict[str, str]) -> None:
     content = cell.content
-    key = f"cell {content['cell']['key']}"
+    key = f"cell {cell.arm} {content['cell']['key']}"  # two arms may have the same settings
     for run in store.find({KEY: key}):
         if store.is_finished(run):
             return

@@ -248,6 +248,9 @@ def settle(place: Workspace, update: Update, ended: str, log: Log) -> None:
         cohort.restore(place, update.champion)
         for batch in update.batches:
             cohort.drop(place, update.stored_name(batch))
+    for batch in update.batches:
+        if batch.name in decision.held:  # an attempt before the last one may have learnt from it
+            cohort.drop(place, update.stored_name(batch))
     if update.kind == "rollback" and decision.release is not None:
         cohort.restore(place, decision.release)
     for batch in update.batches:

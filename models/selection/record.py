@@ -58,7 +58,8 @@ class SelectionRecord:
             self.masks["kept"] = trained
         state.kept += torch.from_numpy(trained)
         state.dropped += torch.from_numpy(self.masks["dropped"])
-        state.considered += torch.from_numpy(self.masks["candidates"])
+        if self.phase != "undecided":  # in which nothing is dropped
+            state.considered += torch.from_numpy(self.masks["candidates"])
         either = int((trained | self.before).sum())
         row = {
             "epoch": self.epoch,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -160,6 +161,20 @@ def test_names_are_a_list_without_repeats() -> None:
     for wrong in ("", ",", "full,full"):
         with pytest.raises(InputError, match="should be names of selections"):
             names(wrong)
+
+
+def test_a_damaged_cell_is_not_taken_for_one_that_is_missing(compared: Checkout, tmp_path: Path) -> None:
+    place = Workspace.at(shutil.copytree(compared.path, tmp_path / "checkout", symlinks=True))
+    comparison = Comparison("comparison", ("full",), (1,), "cnn_gru_flow", "short")
+    maker = CellMaker(comparison, place)
+    cell = maker.make("full", 1)
+    assert maker.finished(cell) is not None
+    (place.path / f"{cell.out}.json").write_text("{")
+    for ask in (maker.all_finished, lambda: FinishedCell.found(place.path, cell)):
+        with pytest.raises(InputError, match="is damaged: remove it"):
+            ask()
+    (place.path / f"{cell.out}.json").unlink()
+    assert maker.all_finished() == ([], ["full, seed 1"])
 
 
 def test_a_damaged_cell_is_one_sentence(tmp_path: Path) -> None:

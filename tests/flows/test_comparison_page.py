@@ -106,6 +106,26 @@ def test_the_summary_tells_what_arms_do_not_share(
     assert "Arms differ in more than that" in text(full, shorter)
 
 
+def test_seeds_of_an_arm_may_differ_in_epochs(
+    cells: list[FinishedCell], compared: Workspace, tmp_path: Path
+) -> None:
+    """As those of an arm that costs as much as another."""
+    shorter = next(cell for cell in cells if (cell.arm, cell.seed) == ("worst", 2))
+    shorter.content["epochs"].pop()
+    page = Page(write_comparison(tmp_path, cells, compared, []).read_text())
+    assert next(row[1] for row in page.rows if row[0] == "worst") == "2"
+
+
+def test_of_contaminated_records_none_is_shown(
+    cells: list[FinishedCell], compared: Workspace, tmp_path: Path
+) -> None:
+    """The cohort has them as they were."""
+    for cell in cells:
+        cell.content["cell"]["contamination"] = compared.params().compare.contamination.model_dump()
+    page = Page(write_comparison(tmp_path, cells, compared, []).read_text())
+    assert "dropped most often" not in page.text
+
+
 def test_the_same_cells_make_the_same_bytes(
     cells: list[FinishedCell], compared: Workspace, tmp_path: Path
 ) -> None:

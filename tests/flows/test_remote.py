@@ -199,6 +199,19 @@ def test_unused_is_what_garbage_collection_removes_and_nothing_runs_again_after_
     assert "Running stage" not in dvc(place, "repro", "split")
 
 
+def test_batches_are_in_use(place: Workspace) -> None:
+    """As `dvc gc --workspace` sees it: what `dvc add` tracks is no output of a stage."""
+    batch = place.path / "batches" / "0002-b"
+    batch.mkdir(parents=True)
+    (batch / "a record").write_text("samples")
+    before = cache_use(place)
+    dvc(place, "add", "batches/0002-b")
+    use = cache_use(place)
+    assert use.files == before.files + 2
+    assert use.unused == (0, 0)
+    assert "Removing " not in dvc(place, "gc", "--workspace", "--dry")
+
+
 def test_status_shows_cache_and_remote(place: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("status", "--workspace", str(place.path)) == 0
     output = capsys.readouterr().out

@@ -157,6 +157,10 @@ def test_phases_and_counts_are_what_the_settings_say(case: str) -> None:
     assert (rows["trained"] == rows["kept"]).all()
     assert samples["kept"].sum() == rows["trained"].sum() == result.cost.trained
     assert samples["dropped"].sum() == rows["dropped"].sum()
+    judged = rows.loc[
+        rows["phase"] != "undecided", "candidates"
+    ]  # as long as there is no filter, none may be dropped
+    assert samples["considered"].sum() == judged.sum()
     assert rows["effective_epochs"].iloc[-1] == pytest.approx(result.cost.trained / RECORDS)
     filters = CASES[case][0] == "erts"
     assert (rows["dropped"].sum() > 0) == filters
