@@ -10,9 +10,11 @@ import pandas as pd
 from flows.folders import new_folder
 from tasks.file_names import RECORDS_FOLDER, RECORDS_TABLE
 from tasks.stages import SIMULATION_TRUTH
+from veribeat.conventions import LEADS, RECORD_SAMPLES
 
 STATEMENTS = "scp_statements.csv"
 RECORD = re.compile(r"(\d{5,})_lr")
+BYTES_PER_SAMPLE = 2 * len(LEADS)
 PER_FOLDER = 1000
 """Records below one folder, as PTB-XL has them."""
 
@@ -46,8 +48,12 @@ def copy_cohort(source: Path, target: Path, copies: int) -> None:
     """Make the PTB-XL folder `target` of so many copies of `source`, each of files of its own, not of links.
 
     Links would share their pages in memory, and so be read faster than so many records are. Copy number k has k times
-    as much added to each ecg_id and patient_id as it takes to tell them apart; folds, labels, signals and damage stay.
+    as much added to each ecg_id and patient_id as it takes to tell them apart, and its recordings begin k samples later
+    and end with what is left out: `ingest` takes the same samples for the same recording. Checksums are of sums, which
+    that does not change; folds, labels and damage stay. Raises ValueError for more copies than a record has samples.
     """
+    if copies > RECORD_SAMPLES:
+        raise ValueError(f"{copies} copies cannot all differ")
     table = pd.read_csv(source / RECORDS_TABLE)
     step = int(table["ecg_id"].max())
     patients = int(table["patient_id"].max())
@@ -62,7 +68,8 @@ def copy_cohort(source: Path, target: Path, copies: int) -> None:
                     text = numbered(content.decode("ascii"), copy * step)
                     (folder / name).write_text(text, encoding="ascii", newline="\n")
                 else:
-                    (folder / name).write_bytes(content)
+                    start = copy * BYTES_PER_SAMPLE
+                    (folder / name).write_bytes(content[start:] + content[:start])
         whole = pd.concat([_copied(table, copy, step, patients) for copy in range(copies)])
         whole.to_csv(scratch / RECORDS_TABLE, index=False, lineterminator="\n")
         truth = pd.read_csv(source / SIMULATION_TRUTH)
