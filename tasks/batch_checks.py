@@ -3,8 +3,8 @@
 import pandas as pd
 
 from tasks.batch_reference import Records
-from tasks.ingest import samples_digest
 from veribeat.data.quarantine import Reason
+from veribeat.data.samples_digest import samples_digest
 from veribeat.signal.device_shift import shifted_devices, signal_levels
 from veribeat.signal.screening import Screening
 
@@ -15,7 +15,7 @@ Finding = tuple[Reason, str] | None
 class Clashes:
     """Records that the cohort has already, or has left out, or whose patient is in another fold there."""
 
-    def __init__(self, known: pd.DataFrame, unusable: frozenset[int], samples: frozenset[bytes]) -> None:
+    def __init__(self, known: pd.DataFrame, unusable: frozenset[int], samples: frozenset[str]) -> None:
         self.unusable, self.samples = unusable, samples
         self.ecg_ids = set(known["ecg_id"].tolist())
         self.folds = dict(zip(known["patient_id"].tolist(), known["fold"].tolist(), strict=True))
@@ -25,7 +25,7 @@ class Clashes:
         columns = (records.table[name].tolist() for name in ("ecg_id", "patient_id", "fold"))
         return [self._of(*row) for row in zip(*columns, map(samples_digest, records.signals), strict=True)]
 
-    def _of(self, ecg_id: int, patient: int, fold: int, samples: bytes) -> Finding:
+    def _of(self, ecg_id: int, patient: int, fold: int, samples: str) -> Finding:
         if ecg_id in self.ecg_ids:
             return Reason.DUPLICATE_ECG_ID, "the cohort has a record with this ecg_id"
         if ecg_id in self.unusable:

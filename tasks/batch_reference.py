@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from models.bundle import Classifier
 from tasks.file_names import LEARNT, RECORDS_TABLE
-from tasks.ingest import read_csv, read_statements, samples_digest
+from tasks.ingest import read_csv, read_statements
 from tasks.params.retrain import DriftParams
 from veribeat.conventions import SUPERCLASSES
 from veribeat.data.ptbxl_table import REQUIRED_COLUMNS, whole_number
+from veribeat.data.samples_digest import samples_digest
 from veribeat.signal.stored_units import from_units
 
 KNOWN_COLUMNS = ["ecg_id", "patient_id", "fold"]
@@ -55,7 +56,7 @@ class Reference:
     """ecg_id, patient_id and fold of the whole cohort, and of what earlier batches of the update add to it."""
     unusable: frozenset[int]
     """ecg_id of records that `ingest` has left out of the cohort: it would leave out one more of them, too."""
-    samples: frozenset[bytes]
+    samples: frozenset[str]
     """`samples_digest` of each record of the cohort."""
     codes: Mapping[str, str | None]
     """Statement -> superclass, of the cohort."""

@@ -4,7 +4,6 @@ It is signals.npy, records.parquet, quarantine.csv and card.json.
 """
 
 import csv
-import hashlib
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,6 +28,7 @@ from veribeat.data.card import data_card
 from veribeat.data.labels import superclass_by_code
 from veribeat.data.ptbxl_table import REQUIRED_COLUMNS, select_rows, whole_number
 from veribeat.data.quarantine import Quarantined, Reason, RecordRejected, check_share
+from veribeat.data.samples_digest import samples_digest
 from veribeat.data.schema import validate_records
 from veribeat.data.wfdb_record import read_record
 from veribeat.errors import InputError
@@ -112,7 +112,7 @@ def repeated(
 ) -> dict[int, RecordRejected]:
     """Rows whose samples an earlier row has, too: one recording under two ids may be in two folds."""
     signals = np.load(scratch, mmap_mode="r")
-    first: dict[bytes, int] = {}
+    first: dict[str, int] = {}
     found = {}
     for row, ecg_id in enumerate(candidates["ecg_id"]):
         if row in rejections:
@@ -121,11 +121,6 @@ def repeated(
         if known != ecg_id:
             found[row] = RecordRejected(Reason.DUPLICATE_SAMPLES, f"record {known} has the same samples")
     return found
-
-
-def samples_digest(signal: np.ndarray) -> bytes:
-    """Stands for the samples of one record, int16 (1000, 12)."""
-    return hashlib.blake2b(signal.tobytes(), digest_size=16).digest()
 
 
 def read_statements(folder: Path) -> dict[str, str | None]:

@@ -1,6 +1,5 @@
 """records.csv of a release: a digest of every record, so that data can be proved the same without being there."""
 
-import hashlib
 from itertools import compress
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pandas as pd
 
 from flows.workspace import Workspace
 from veribeat.conventions import SUPERCLASSES
+from veribeat.data.samples_digest import samples_digest
 from veribeat.errors import InputError
 
 ROLES = "roles"
@@ -18,7 +18,7 @@ LEARNT_HERE = "learnt"
 """Whether the training that made the release saw the record; what its champion had seen besides is in learnt.csv."""
 
 DIGEST = "sha256"
-"""Of the record's samples: (1000, 12) of int16, little endian, in the units of `veribeat.signal.stored_units`."""
+"""`samples_digest` of the record."""
 
 COMPARED = {"fold": "fold", **{name: name for name in SUPERCLASSES}, DIGEST: "samples"}
 """Columns in which a record may have changed -> what they are called."""
@@ -81,5 +81,4 @@ def _records(out: Path) -> pd.DataFrame:
     columns = ["ecg_id", "fold", "filename", *SUPERCLASSES]
     table = pd.read_parquet(out / "ingest" / "records.parquet", columns=columns)
     signals = np.load(out / "ingest" / "signals.npy", mmap_mode="r")
-    digests = [hashlib.sha256(signal.astype("<i2").tobytes()).hexdigest() for signal in signals]
-    return table.assign(**{DIGEST: digests})
+    return table.assign(**{DIGEST: list(map(samples_digest, signals))})

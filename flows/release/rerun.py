@@ -176,9 +176,8 @@ def _tracked_batches(folder: Path) -> list[Path]:
     for file in files:
         document = read_document(file)
         outs = document.get("outs")
-        own = isinstance(outs, list) and [set(out) <= _OF_A_FOLDER and out["path"] for out in outs] == [
-            file.stem
-        ]
+        (out,) = outs if isinstance(outs, list) and len(outs) == 1 else (None,)
+        own = isinstance(out, dict) and set(out) <= _OF_A_FOLDER and out.get("path") == file.stem
         if not own or not set(document) <= {"outs", "md5"}:
             raise InputError(
                 f"{file.name} of the release is not what 'dvc add' writes of a batch: restore the release from a"

@@ -185,9 +185,9 @@ def test_it_knows_what_the_cohort_left_out_and_what_earlier_batches_add(
         (other, None),
     ):
         key = int(row["ecg_id"]), int(float(row["patient_id"])), int(row["strat_fold"])
-        found = clashes._of(*key, b"")
+        found = clashes._of(*key, "")
         assert (None if found is None else found[0]) == reason
-        assert before._of(*key, b"") is None
+        assert before._of(*key, "") is None
     samples = next(iter(made.reference(drift).samples))
     known = Clashes(made.reference(drift).known, frozenset(), frozenset([samples]))
     assert known._of(*key, samples) == (
